@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# make demo   builds, C-simulates and pictures the shipped example
+# make test   runs every test and the linters
+.PHONY: demo test install lint clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# BLAS threads fight with parallel test workers.
+export OMP_NUM_THREADS ?= 1
+
+demo: $(VENV)/.installed
+	$(BIN)/hwgen demo -o demo
+
+test: $(VENV)/.installed-test lint
+	$(BIN)/pytest -n 2 --dist worksteal --durations=15
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+# hls4ml carries the ap_int headers; none of its Python code or dependencies are used.
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps hls4ml
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,zoo]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build

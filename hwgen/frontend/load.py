@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an ONNX file to a checked Graph."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.errors import ModelError
+from hwgen.frontend.preprocessing import Preprocessing, preprocessing_of
+from hwgen.frontend.read import image_shape, read
+from hwgen.frontend.reference import FloatReference
+from hwgen.frontend.rewrite import rewrite
+from hwgen.frontend.translate import translate
+from hwgen.ir.evaluate import logits
+from hwgen.ir.graph import Graph, ImageInput
+
+TOLERANCE = 1e-3
+"""Largest difference from onnxruntime that ``load`` accepts, relative to the largest logit."""
+
+
+def load(
+    path: str | Path,
+    preprocessing: Preprocessing | tuple[tuple[float, ...], tuple[float, ...]] | None = None,
+    *,
+    check: bool = True,
+) -> Graph:
+    """Reads the vision transformer in the ONNX file ``path``.
+
+    ``preprocessing`` is the pixels' (mean, std), one number per channel, on the scale 0 to 1.
+    Without it the file's metadata ``hwgen.mean`` and ``hwgen.std`` count, and without those the
+    usual values for the number of channels, with a warning in the log. With ``check`` the Graph
+    is compared with onnxruntime on one random image.
+
+    Raises ModelError when the file is missing, damaged, or not a transformer hwgen can take.
+    """
+    path = Path(path)
+    model = read(path)
+    batch, channels, height, width = image_shape(model, path)
+    chosen = preprocessing_of(model.metadata_props, channels, path, preprocessing)
+    classes = tuple(filter(None, model.metadata_props.get("hwgen.classes", "").split(",")))
+    rewrite(model)
+    image = ImageInput("images", height, width, channels, chosen.mean, chosen.std)
+    graph = translate(model, path.stem, image, batch, classes)
+    if check:
+        check_against_reference(graph, FloatReference(path, graph.input))
+    return graph
+
+
+def check_against_reference(graph: Graph, reference: FloatReference) -> None:
+    """Compares ``graph`` with the original model on one seeded random image.
+
+    Raises ModelError when they differ by more than TOLERANCE.
+    """
+    shape = (1, graph.input.height, graph.input.width, graph.input.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    expected = reference.logits(images)
+    found = logits(graph, images)
+    if found.shape != expected.shape:
+        raise ModelError(
+            f"{graph.name}: the imported graph gives logits of shape {found.shape}, onnxruntime "
+            f"{expected.shape}; this is a fault of the importer, please report the model."
+        )
+    difference = float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+    if not difference < TOLERANCE:
+        raise ModelError(
+            f"{graph.name}: the imported graph differs from onnxruntime by {difference:.2g} of "
+            f"the largest logit (limit {TOLERANCE:g}); this is a fault of the importer, please "
+            "report the model."
+        )

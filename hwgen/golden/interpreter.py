@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reference interpreter of Programs: plain numpy on integers, a batch of images at once."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from hwgen.golden.attention import attention
+from hwgen.golden.matmul import matmul, unpack_parameters
+from hwgen.program.engine import EngineConfig
+from hwgen.program.extent import Extent, reads, writes
+from hwgen.program.fields import Buffer, Region
+from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.program import Program
+from hwgen.program.status import ErrorCode
+
+TOKEN_REGISTERS = 8
+
+Observer = Callable[[int, Extent, np.ndarray], None]
+"""Called after each instruction with its index, where it wrote, and the int8 or int16 vectors
+(batch, slices, rows, lanes) it wrote."""
+
+
+class EngineFault(Exception):
+    """The engine stops with an error code; hardware raises done and shows the code."""
+
+    def __init__(self, code: ErrorCode, index: int) -> None:
+        super().__init__(f"instruction {index}: {code.name}")
+        self.code = code
+        self.index = index
+
+
+class Memory:
+    """On-chip buffers and the output region of ``batch`` images, as (batch, depth, lanes)."""
+
+    def __init__(self, engine: EngineConfig, batch: int, output_vectors: int) -> None:
+        lanes = engine.lanes
+        self._arrays = {
+            Buffer.RESIDUAL: np.zeros((batch, engine.residual_depth, lanes), np.int16),
+            Buffer.WORK: np.zeros((batch, engine.work_depth, lanes), np.int8),
+            Buffer.VALUE: np.zeros((batch, engine.value_depth, lanes), np.int8),
+            Buffer.OUTPUT: np.zeros((batch, output_vectors, lanes), np.int16),
+        }
+
+    @staticmethod
+    def _indices(extent: Extent) -> np.ndarray:
+        slices = np.arange(extent.slices)[:, None] * extent.stride
+        return extent.address + slices + np.arange(extent.rows)
+
+    def vectors(self, extent: Extent) -> np.ndarray:
+        """The vectors of a matrix, (batch, slices, rows, lanes)."""
+        return self._arrays[extent.buffer][:, self._indices(extent)]
+
+    def read(self, extent: Extent) -> np.ndarray:
+        """A matrix as (batch, rows, slices * lanes)."""
+        vectors = self.vectors(extent).transpose(0, 2, 1, 3)
+        return vectors.reshape(len(vectors), extent.rows, -1)
+
+    def write(self, extent: Extent, value: np.ndarray) -> None:
+        """Stores a matrix (batch, rows, slices * lanes) of integers that fit the buffer's type."""
+        vectors = value.reshape(len(value), extent.rows, extent.slices, -1).transpose(0, 2, 1, 3)
+        self._arrays[extent.buffer][:, self._indices(extent)] = vectors
+
+    def output(self) -> np.ndarray:
+        """The output region, int16 (batch, vectors, lanes)."""
+        return self._arrays[Buffer.OUTPUT]
+
+
+class Interpreter:
+    """Runs one Program on batches of images."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.engine = program.engine
+
+    def run(self, beats: np.ndarray, observe: Observer | None = None) -> np.ndarray:
+        """Runs the Program.
+
+        Args:
+            beats: input region of each image, uint8 (batch, beats, lanes), from
+                ``InputLayout.pack``.
+            observe: called after each instruction that writes.
+
+        Returns:
+            The output region of each image, int16 (batch, vectors, lanes).
+
+        Raises:
+            EngineFault: where hardware would stop with an error code.
+        """
+        memory = Memory(self.engine, len(beats), self.program.output.vectors(self.engine.lanes))
+        tokens = [0] * TOKEN_REGISTERS
+        for index, instruction in enumerate(self.program.instructions):
+            if isinstance(instruction, End):
+                return memory.output()
+            if isinstance(instruction, SetTokens):
+                tokens[instruction.register] = instruction.rows
+                continue
+            extent = self._step(index, instruction, tokens, memory, beats)
+            if observe is not None:
+                observe(index, extent, memory.vectors(extent))
+        raise EngineFault(ErrorCode.OUT_OF_RANGE, len(self.program.instructions))
+
+    def _step(
+        self,
+        index: int,
+        instruction: Instruction,
+        tokens: list[int],
+        memory: Memory,
+        beats: np.ndarray,
+    ) -> Extent:
+        rows, keys = _counts(instruction, tokens)
+        operands = reads(instruction, rows, keys)
+        destination = writes(instruction, rows)
+        assert destination is not None
+        if not legal(instruction, operands, destination, self.engine):
+            raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
+        match instruction:
+            case Load() as op:
+                memory.write(destination, self._load(op, beats))
+            case Matmul() as op:
+                source, *residual = (memory.read(extent) for extent in operands)
+                parameters = unpack_parameters(self.program.weights, op, self.engine)
+                value = matmul(op, source, residual[0] if residual else None, parameters)
+                memory.write(destination, value)
+            case Attention() as op:
+                memory.write(destination, attention(op, *(memory.read(e) for e in operands)))
+        return destination
+
+    def _load(self, op: Load, beats: np.ndarray) -> np.ndarray:
+        """The loaded matrix, (batch or 1, vectors, lanes)."""
+        region = beats if op.region == Region.INPUT else self.program.weights[None]
+        wide = op.destination_buffer == Buffer.RESIDUAL
+        count = op.vectors * (2 if wide else 1)
+        data = np.ascontiguousarray(region[:, op.offset : op.offset + count])
+        if wide:
+            return data.view("<i2").reshape(len(data), op.vectors, -1)
+        if op.offset_binary:
+            data = data ^ np.uint8(128)
+        return data.view(np.int8)
+
+
+def _counts(instruction: Instruction, tokens: list[int]) -> tuple[int, int]:
+    """Row and key counts, read from token registers where the instruction says so."""
+
+    def count(number: int, register: int) -> int:
+        return tokens[register - 1] if register else number
+
+    match instruction:
+        case Matmul() as op:
+            return count(op.rows, op.rows_register), 0
+        case Attention() as op:
+            return count(op.rows, op.rows_register), count(op.keys, op.keys_register)
+        case _:
+            return 0, 0
+
+
+def legal(
+    instruction: Instruction, operands: list[Extent], destination: Extent, engine: EngineConfig
+) -> bool:
+    """Whether the engine accepts the operands; otherwise it stops with OUT_OF_RANGE."""
+    if not all(extent.fits(engine) for extent in (*operands, destination)):
+        return False
+    wide = destination.buffer in (Buffer.RESIDUAL, Buffer.OUTPUT)
+    match instruction:
+        case Load():
+            return destination.buffer in (Buffer.RESIDUAL, Buffer.WORK)
+        case Matmul() as op:
+            sources = (Buffer.RESIDUAL,) if op.normalise else (Buffer.WORK,)
+            return (
+                op.source_buffer in sources
+                and destination.rows <= engine.max_rows
+                and not (op.gelu and wide)
+                and not (op.residual and not wide)
+            )
+        case Attention() as op:
+            keys = operands[1].rows
+            slices = -(-keys // engine.lanes)
+            return (
+                destination.rows <= engine.max_rows
+                and destination.rows * slices <= engine.score_depth
+            )
+        case _:
+            return True
+
+
+def batches(beats: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """``beats`` cut along its first axis into parts of at most ``size`` images."""
+    for start in range(0, len(beats), size):
+        yield beats[start : start + size]

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A Program: instructions, the weight stream, and what its input and output mean."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwgen.errors import DataError, ProgramError
+from hwgen.program.engine import PROGRAM_VERSION, EngineConfig
+from hwgen.program.fields import WORDS
+from hwgen.program.instructions import Instruction, decode, encode
+
+MAGIC = 0x4E475748  # "HWGN" in little-endian bytes
+
+PARAMETER_BYTES = 8
+"""A channel's bias (int32), multiplier (uint16), shift (uint8) and a zero byte."""
+
+
+@dataclass(frozen=True)
+class InputLayout:
+    """How an image becomes input beats: uint8 patches, one row a patch, columns in slices."""
+
+    height: int
+    width: int
+    channels: int
+    patch: int
+
+    @property
+    def rows(self) -> int:
+        return (self.height // self.patch) * (self.width // self.patch)
+
+    @property
+    def columns(self) -> int:
+        return self.patch * self.patch * self.channels
+
+    def slices(self, lanes: int) -> int:
+        return -(-self.columns // lanes)
+
+    def pack(self, images: np.ndarray, lanes: int) -> np.ndarray:
+        """uint8 images (N, H, W, C) or (N, H, W) as beats, uint8 (N, slices * rows, lanes).
+
+        Raises:
+            DataError: another dtype or shape.
+        """
+        expected = (self.height, self.width, self.channels)
+        if images.ndim == 3 and self.channels == 1:
+            images = images[..., None]
+        if images.dtype != np.uint8 or images.shape[1:] != expected:
+            raise DataError(
+                f"Images of shape {images.shape} and type {images.dtype} were given; this model "
+                f"takes uint8 images of shape (N, {self.height}, {self.width}, {self.channels})."
+            )
+        count, p = len(images), self.patch
+        patches = images.reshape(
+            count, self.height // p, p, self.width // p, p, self.channels
+        ).transpose(0, 1, 3, 2, 4, 5)
+        beats = np.full((count, self.rows, self.slices(lanes) * lanes), 128, np.uint8)
+        beats[..., : self.columns] = patches.reshape(count, self.rows, self.columns)
+        beats = beats.reshape(count, self.rows, -1, lanes).transpose(0, 2, 1, 3)
+        return np.ascontiguousarray(beats).reshape(count, -1, lanes)
+
+
+@dataclass(frozen=True)
+class OutputLayout:
+    """The output region: int16 vectors, ``rows`` of each slice of columns in turn."""
+
+    rows: int
+    columns: int
+    scale: float
+
+    def vectors(self, lanes: int) -> int:
+        return self.rows * -(-self.columns // lanes)
+
+    def unpack(self, vectors: np.ndarray) -> np.ndarray:
+        """int16 (N, vectors, lanes) as int16 (N, rows, columns)."""
+        count, _, lanes = vectors.shape
+        slices = vectors.reshape(count, -1, self.rows, lanes).transpose(0, 2, 1, 3)
+        return slices.reshape(count, self.rows, -1)[..., : self.columns]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Everything an executor needs, for one engine configuration.
+
+    Attributes:
+        instructions: ends with ``End``.
+        labels: one name per instruction, for people ("block 3 fc1").
+        weights: uint8 (beats, lanes): constants, parameters and weight tiles in the order of use.
+    """
+
+    name: str
+    engine: EngineConfig
+    instructions: tuple[Instruction, ...]
+    labels: tuple[str, ...]
+    weights: np.ndarray
+    input: InputLayout
+    output: OutputLayout
+    classes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> np.ndarray:
+        """The binary program: a header of 64 bytes, then 64 bytes an instruction; uint32 (n, 16)."""
+        header = np.zeros(WORDS, np.uint32)
+        header[:4] = (MAGIC, PROGRAM_VERSION, self.engine.digest, len(self.instructions))
+        header[4] = len(self.weights)
+        return np.stack([header, *(encode(i) for i in self.instructions)])
+
+
+def decode_image(image: np.ndarray, engine: EngineConfig) -> tuple[Instruction, ...]:
+    """The instructions of a binary program, uint32 (n, 16).
+
+    Raises:
+        ProgramError: wrong magic, version, engine digest or length.
+    """
+    magic, version, digest, count = (int(word) for word in image[0][:4])
+    if magic != MAGIC or version != PROGRAM_VERSION:
+        raise ProgramError(
+            f"Not a hwgen program of version {PROGRAM_VERSION}: it starts with {magic:#010x}, "
+            f"version {version}. Build it again with this hwgen."
+        )
+    if digest != engine.digest:
+        raise ProgramError(
+            f"The program was made for engine {digest:#010x}, this one is {engine.digest:#010x}. "
+            "Build the model for this engine's configuration."
+        )
+    if len(image) != count + 1:
+        raise ProgramError(
+            f"The program announces {count} instructions and holds {len(image) - 1}: it is damaged."
+        )
+    return tuple(decode(words) for words in image[1:])

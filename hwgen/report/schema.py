@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``report.json`` holds. ``docs/report.md`` explains it; a test keeps the two together."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cycles(_Part):
+    """Engine clock cycles for one image, from start to done."""
+
+    predicted: int = Field(description="By the cost model.")
+    measured: int | None = Field(default=None, description="By RTL simulation.")
+
+
+class Resources(_Part):
+    """FPGA resources; null: unknown."""
+
+    lut: int | None = Field(default=None, description="Look-up tables.")
+    ff: int | None = Field(default=None, description="Flip-flops.")
+    dsp: int | None = Field(default=None, description="DSP48E2 slices.")
+    bram36: int | None = Field(default=None, description="36 kbit block RAMs.")
+
+
+class Module(_Part):
+    """One part of the engine and what it is predicted to take."""
+
+    name: str
+    lut: int
+    ff: int
+    dsp: int
+    bram36: int
+
+
+class ResourceReport(_Part):
+    """What the engine takes and what the board has."""
+
+    predicted: Resources
+    limits: Resources = Field(description="What the board has.")
+    synth: Resources = Field(default=Resources(), description="As Vivado reports it.")
+    modules: tuple[Module, ...] = Field(default=(), description="The prediction, part by part.")
+
+
+class Fidelity(_Part):
+    """How well the integers keep the float network's answers."""
+
+    metric: Literal["top-1", "agreement"] | None = Field(
+        default=None,
+        description="top-1: share of images whose label is found. agreement: share of images on "
+        "which int8 and float choose the same class (data without labels).",
+    )
+    float_: float | None = Field(
+        default=None, alias="float", description="Share for the float model, 0 to 1."
+    )
+    quantised: float | None = Field(default=None, description="Share for the int8 program, 0 to 1.")
+    agreement: float | None = Field(
+        default=None, description="Share of images on which both choose the same class."
+    )
+    images: int | None = Field(default=None, description="Images tried.")
+
+
+class CsimResult(_Part):
+    """The HLS C++, compiled with g++, against the integer reference. Only success is recorded."""
+
+    images: int = Field(description="Images whose outputs were equal, bit for bit.")
+    instructions: int = Field(description="Instructions whose results were compared.")
+
+
+class Verification(_Part):
+    """Which executors have been proven equal to the integer reference; null: not tried."""
+
+    csim: CsimResult | None = None
+
+
+class InstructionReport(_Part):
+    """One instruction of the program."""
+
+    index: int
+    label: str = Field(description="Where it comes from, for people.")
+    opcode: str
+    text: str = Field(description="Disassembly: every field that is not zero.")
+    macs: int = Field(description="Multiplications that the network needs, padding not counted.")
+    cycles: int = Field(description="Predicted cycles, stalls included.")
+    stalls: dict[str, int] = Field(description="Cycles in which the array waits, by cause.")
+
+
+class InputReport(_Part):
+    """The image that the network takes, uint8."""
+
+    height: int
+    width: int
+    channels: int
+    mean: tuple[float, ...] = Field(description="Subtracted from pixel / 255, per channel.")
+    std: tuple[float, ...] = Field(description="Divided by after that, per channel.")
+
+
+class Report(_Part):
+    """Everything that is known about a design. A value that is not known yet is null."""
+
+    schema_version: Literal[1] = 1
+    model: str = Field(description="The model's name.")
+    source: str = Field(description="`model.onnx` (the copy in this folder) or `preset:NAME`.")
+    input: InputReport
+    classes: tuple[str, ...] = Field(description="Names of the classes; empty: unknown.")
+    board: str
+    device: str = Field(description="The board's FPGA.")
+    config_digest: str = Field(description="SHA-256 of the effective configuration.")
+    tool_versions: dict[str, str | None] = Field(
+        description="Versions of what made the design; null: the tool has not been run."
+    )
+    lanes: int = Field(description="The MAC array is lanes x lanes.")
+    macs: int = Field(description="Multiplications of one image.")
+    parameters: int = Field(description="Weights, biases and embeddings of the model.")
+    weight_bytes: int = Field(description="Size of the weight image in DDR.")
+    clock_mhz: float
+    cycles: Cycles
+    fps: float = Field(description="Images per second at that clock, one image at a time.")
+    latency_ms: float = Field(description="Time of one image at that clock.")
+    mac_utilisation: float = Field(
+        description="macs / (cycles x lanes x lanes): 1.0 would be an array that never waits."
+    )
+    resources: ResourceReport
+    fidelity: Fidelity = Fidelity()
+    verification: Verification = Verification()
+    limits: tuple[str, ...] = Field(description="What these figures do not say, in sentences.")
+    instructions: tuple[InstructionReport, ...]
+
+    def to_json(self) -> str:
+        """The text of ``report.json``: the same report gives the same bytes."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
