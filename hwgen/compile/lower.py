@@ -11,7 +11,7 @@ from hwgen.config import Quantisation
 from hwgen.errors import ModelError
 from hwgen.golden.matmul import LayerParameters, pack_parameters
 from hwgen.ir.graph import Attention, FusedLinear, Graph, ImageInput, PatchEmbedding, Tokens
-from hwgen.numerics.fixed_point import INT16_MAX, ratio_from
+from hwgen.numerics.fixed_point import INT16_MAX, Ratio, ratio_from
 from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, gelu_constants
 from hwgen.numerics.layer_norm import MEAN_FRACTION, mean_multiplier
 from hwgen.numerics.softmax import FRACTION
@@ -122,6 +122,8 @@ class Lowering:
         output = ratio_from(
             self.settings.softmax_delta * scale[op.value] / scale[op.output], where=f" in {op.name}"
         )
+        # What one step of the score really is once the factor above is rounded.
+        score_scale = scale[op.query] * scale[op.key] * op.scale / score.value
         exponent = round(score_scale * math.log2(math.e) * (1 << FRACTION))
         if not 1 <= exponent < 1 << 16:
             raise ModelError(
@@ -158,7 +160,7 @@ class Lowering:
             return {"rows": 0, "rows_register": TOKENS + 1}
         return {"rows": place.rows, "rows_register": 0}
 
-    def _ratio(self, value: float, name: str):  # noqa: ANN202
+    def _ratio(self, value: float, name: str) -> Ratio:
         return ratio_from(
             value, power_of_two=self.settings.power_of_two, where=f" in layer {name!r}"
         )

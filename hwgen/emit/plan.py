@@ -46,7 +46,7 @@ class BuildPlan:
         for name in self.files:
             _check_name(name)
             if name == MANIFEST:
-                raise OutputError(f"The file name {MANIFEST!r} is reserved for the build's manifest.")
+                raise OutputError(f"{MANIFEST!r} is reserved: the build's own list of files.")
             for parent in PurePosixPath(name).parents:
                 if str(parent) in names:
                     raise OutputError(f"{str(parent)!r} is both a file and a folder of the build.")

@@ -186,7 +186,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise ProgramError(
-            f"{path} is missing. Give the folder that 'hwgen build' wrote, or build the model again."
+            f"{path} is missing. Name a folder that 'hwgen build' wrote, or build the model again."
         ) from None
     except OSError as error:
         raise ProgramError(f"Cannot read {path}: {error.strerror}.") from None

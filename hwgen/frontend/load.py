@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an ONNX file to a checked Graph."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ def load(
     model = read(path)
     batch, channels, height, width = image_shape(model, path)
     chosen = preprocessing_of(model.metadata_props, channels, path, preprocessing)
-    classes = tuple(filter(None, model.metadata_props.get("hwgen.classes", "").split(",")))
+    classes = _class_names(model.metadata_props.get("hwgen.classes", ""))
     rewrite(model)
     image = ImageInput("images", height, width, channels, chosen.mean, chosen.std)
     graph = translate(model, path.stem, image, batch, classes)
@@ -67,3 +68,10 @@ def check_against_reference(graph: Graph, reference: FloatReference) -> None:
             f"the largest logit (limit {TOLERANCE:g}); this is a fault of the importer, please "
             "report the model."
         )
+
+
+def _class_names(text: str) -> tuple[str, ...]:
+    """Reads ``cat, dog`` or the JSON list ``["cat", "dog"]``; empty text names nothing."""
+    if text.lstrip().startswith("["):
+        return tuple(str(name) for name in json.loads(text))
+    return tuple(name.strip() for name in text.split(",")) if text else ()

@@ -72,7 +72,7 @@ def image_shape(model: ir.Model, path: Path) -> tuple[int, int, int, int]:
 
 def _parse(path: Path) -> ir.Model:
     try:
-        proto = onnx.load_model(path, load_external_data=False)
+        proto = onnx.load_model(path, format="protobuf", load_external_data=False)
     except DecodeError as error:
         raise ModelError(
             f"{path}: this is not an ONNX file, or it is cut short ({path.stat().st_size} bytes; "

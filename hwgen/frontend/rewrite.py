@@ -10,6 +10,7 @@ spelled out in arithmetic becomes one node again, in hwgen's own domain:
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import onnx_ir as ir
 from onnx_ir.passes.common import (
@@ -18,70 +19,69 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
     TopologicalSortPass,
 )
-from onnxscript.rewriter import RewriteRule, RewriteRuleSet, RewriterContext, pattern
+from onnxscript.rewriter import RewriteRule, RewriteRuleSet, pattern
 
 DOMAIN = "hwgen"
 
 
-def _times_reciprocal(op: pattern.OpsetPatternBuilder, x: ir.Value, y: ir.Value) -> ir.Value:
+# The rewriter gives operator builders and pattern values no public types, hence Any.
+
+
+def _times_reciprocal(op: Any, x: Any, y: Any) -> Any:
     return op.Mul(x, op.Reciprocal(y))
 
 
-def _replace_quotient(op: RewriterContext, x: ir.Value, y: ir.Value) -> ir.Value:
+def _replace_quotient(op: Any, x: Any, y: Any) -> Any:
     return op.Div(x, y)
 
 
 # The exact GELU, by where its factor 1/2 stands; the rule set tries each with operands swapped.
 
 
-def _one_plus_erf(op: pattern.OpsetPatternBuilder, x: ir.Value) -> ir.Value:
+def _one_plus_erf(op: Any, x: Any) -> Any:
     scaled = pattern.OrValue([op.Div(x, math.sqrt(2)), op.Mul(x, math.sqrt(0.5))])
     return op.Add(op.Erf(scaled), 1.0)
 
 
-def _half_outside(op: pattern.OpsetPatternBuilder, x: ir.Value) -> ir.Value:
+def _half_outside(op: Any, x: Any) -> Any:
     return op.Mul(op.Mul(x, _one_plus_erf(op, x)), 0.5)
 
 
-def _half_with_input(op: pattern.OpsetPatternBuilder, x: ir.Value) -> ir.Value:
+def _half_with_input(op: Any, x: Any) -> Any:
     return op.Mul(op.Mul(x, 0.5), _one_plus_erf(op, x))
 
 
-def _half_with_erf(op: pattern.OpsetPatternBuilder, x: ir.Value) -> ir.Value:
+def _half_with_erf(op: Any, x: Any) -> Any:
     return op.Mul(x, op.Mul(_one_plus_erf(op, x), 0.5))
 
 
-def _replace_gelu(op: RewriterContext, x: ir.Value) -> ir.Value:
+def _replace_gelu(op: Any, x: Any) -> Any:
     return op.Gelu(x, _domain=DOMAIN)
 
 
-# The normalisation inside LayerNorm; the axis is an attribute before operator set 18, then an input.
+# The normalisation inside LayerNorm; its axis is an attribute before operator set 18.
 
 
-def _axis_attribute(op: pattern.OpsetPatternBuilder, x: ir.Value, epsilon: ir.Value) -> ir.Value:
+def _axis_attribute(op: Any, x: Any, epsilon: Any) -> Any:
     return _normalize(op, x, epsilon, lambda v: op.ReduceMean(v, axes=pattern.AttrVar("axes")))
 
 
-def _axis_input(
-    op: pattern.OpsetPatternBuilder, x: ir.Value, epsilon: ir.Value, axes: ir.Value
-) -> ir.Value:
+def _axis_input(op: Any, x: Any, epsilon: Any, axes: Any) -> Any:
     return _normalize(op, x, epsilon, lambda v: op.ReduceMean(v, axes))
 
 
 def _normalize(
-    op: pattern.OpsetPatternBuilder,
-    x: ir.Value,
-    epsilon: ir.Value,
-    mean: Callable[[ir.Value], ir.Value],
-) -> ir.Value:
+    op: Any,
+    x: Any,
+    epsilon: Any,
+    mean: Callable[[Any], Any],
+) -> Any:
     centred = op.Sub(x, mean(x))
     square = pattern.OrValue([op.Pow(centred, 2), op.Mul(centred, centred)])
     return op.Div(centred, op.Sqrt(op.Add(mean(square), epsilon)))
 
 
-def _replace_normalize(
-    op: RewriterContext, x: ir.Value, epsilon: ir.Value, axes: ir.Value | ir.Attr
-) -> ir.Value | None:
+def _replace_normalize(op: Any, x: Any, epsilon: Any, axes: Any) -> Any:
     if isinstance(axes, ir.Attr):
         numbers = list(axes.as_ints())
     elif axes.const_value is not None:
@@ -96,12 +96,9 @@ def _replace_normalize(
 
 _QUOTIENT = [RewriteRule(_times_reciprocal, _replace_quotient)]
 _GELU = [
-    RewriteRule(half, _replace_gelu)
-    for half in (_half_outside, _half_with_input, _half_with_erf)
+    RewriteRule(half, _replace_gelu) for half in (_half_outside, _half_with_input, _half_with_erf)
 ]
-_NORMALIZE = [
-    RewriteRule(axis, _replace_normalize) for axis in (_axis_attribute, _axis_input)
-]
+_NORMALIZE = [RewriteRule(axis, _replace_normalize) for axis in (_axis_attribute, _axis_input)]
 
 
 def rewrite(model: ir.Model) -> None:

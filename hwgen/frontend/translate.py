@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Walks the nodes of an ONNX model in order and builds the Graph."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,8 @@ from hwgen.frontend.handlers import HANDLERS
 from hwgen.frontend.names import unique_names
 from hwgen.frontend.refusal import Refusal, Refused, model_error, unknown_operator
 from hwgen.frontend.values import Known, Matrix, Pixels, Unknown, View, in_order
-from hwgen.ir.graph import Graph, ImageInput, Op, inputs_of
+from hwgen.ir.edit import live
+from hwgen.ir.graph import Graph, ImageInput
 
 # Operators that only arrange elements: applied to a view's index as they stand.
 _ARRANGING = frozenset(
@@ -52,7 +53,7 @@ def translate(
             label = node.name or str(node.outputs[0].name)
             refusals.append(Refusal(label, node.op_type, refused.why, refused.instead))
             outputs = [Unknown()] * len(node.outputs)
-        known.update(zip(node.outputs, outputs, strict=False))
+        known.update(zip(node.outputs, outputs, strict=True))
     if refusals:
         raise model_error(name, refusals)
     output = _output_matrix(builder, name, known[model.graph.outputs[0]])
@@ -61,7 +62,7 @@ def translate(
             f"{name}: the metadata hwgen.classes names {len(classes)} classes, but the model has "
             f"{output.columns} logits; give one name per logit, with commas between them."
         )
-    ops = unique_names(_live(builder.ops, output.name))
+    ops = unique_names(live(builder.ops, output.name))
     return Graph(name, image, ops, output.name, classes)
 
 
@@ -73,25 +74,28 @@ def _translate_node(
         return [Unknown()] * len(node.outputs)
     arrays = [o for o in operands if o is None or isinstance(o, np.ndarray)]
     if len(arrays) == len(operands):
-        return _run(node, arrays, opsets)
+        return list(_run(node, arrays, opsets))
     first = operands[0]
     if isinstance(first, View) and len(arrays) == len(operands) - 1:
         if node.op_type in _MEASURING:
-            return _run(node, [first.index], opsets)
+            return list(_run(node, [first.index], opsets))
         if node.op_type in _ARRANGING:
             indices = _run(node, [first.index, *arrays], opsets)
             return [replace(first, index=index) for index in indices]
+    if any(extra.uses() for extra in node.outputs[1:]):
+        raise Refused("outputs beyond its first are used")
     handler = HANDLERS.get((node.domain, node.op_type))
     if handler is None:
         raise unknown_operator(node)
-    return [handler(builder, node, operands)]
+    unused = [Unknown() for _ in node.outputs[1:]]
+    return [handler(builder, node, operands), *unused]
 
 
 def _run(
-    node: ir.Node, arrays: list[np.ndarray | None], opsets: Mapping[str, int]
-) -> list[Known]:
+    node: ir.Node, arrays: Sequence[np.ndarray | None], opsets: Mapping[str, int]
+) -> list[np.ndarray]:
     try:
-        return list(run_node(node, arrays, dict(opsets)))
+        return run_node(node, arrays, dict(opsets))
     except Exception as error:  # whatever the reference implementation meets in a damaged node
         raise Refused(f"it fails on the shapes and constants it is given ({error})") from error
 
@@ -110,14 +114,3 @@ def _output_matrix(builder: Builder, name: str, output: Known) -> Matrix:
             "that returns its logits, without a softmax."
         ) from refused
     return matrix
-
-
-def _live(ops: list[Op], output: str) -> list[Op]:
-    """The operations that ``output`` depends on, in their order."""
-    needed = {output}
-    live = []
-    for op in reversed(ops):
-        if op.output in needed:
-            needed.update(inputs_of(op))
-            live.append(op)
-    return live[::-1]

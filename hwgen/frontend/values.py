@@ -113,7 +113,7 @@ def spread(view: View, array: np.ndarray, batch: int) -> np.ndarray | None:
         return None
     if view.index.size != batch * source.rows * source.columns:
         return None
-    if np.broadcast_shapes(view.shape, array.shape) != view.shape:
+    if not _broadcasts(array.shape, view.shape):
         return None
     order = np.argsort(view.index, axis=None)
     if not np.array_equal(view.index.ravel()[order], np.arange(order.size)):
@@ -121,3 +121,9 @@ def spread(view: View, array: np.ndarray, batch: int) -> np.ndarray | None:
     flat = np.broadcast_to(array, view.shape).ravel()[order]
     images = flat.reshape(batch, source.rows, source.columns)
     return images[0] if (images == images[0]).all() else None
+
+
+def _broadcasts(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether an array of shape ``small`` meets one of shape ``large`` without enlarging it."""
+    ends = zip(reversed(small), reversed(large), strict=False)
+    return len(small) <= len(large) and all(a in (1, b) for a, b in ends)

@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.golden.attention import attention
 from hwgen.golden.matmul import matmul, unpack_parameters
 from hwgen.program.engine import EngineConfig
-from hwgen.program.extent import Extent, reads, writes
+from hwgen.program.extent import Extent, load_beats, parameter_beats, reads, writes
 from hwgen.program.fields import Buffer, Region
 from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
 from hwgen.program.program import Program
@@ -93,6 +93,8 @@ class Interpreter:
             if isinstance(instruction, End):
                 return memory.output()
             if isinstance(instruction, SetTokens):
+                if instruction.register >= TOKEN_REGISTERS:
+                    raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
                 tokens[instruction.register] = instruction.rows
                 continue
             extent = self._step(index, instruction, tokens, memory, beats)
@@ -108,11 +110,17 @@ class Interpreter:
         memory: Memory,
         beats: np.ndarray,
     ) -> Extent:
-        rows, keys = _counts(instruction, tokens)
+        try:
+            rows, keys = _counts(instruction, tokens)
+        except IndexError:
+            raise EngineFault(ErrorCode.OUT_OF_RANGE, index) from None
         operands = reads(instruction, rows, keys)
         destination = writes(instruction, rows)
         assert destination is not None
-        if not legal(instruction, operands, destination, self.engine):
+        if not (
+            legal(instruction, operands, destination, self.engine)
+            and self._weights_end(instruction) <= len(self.program.weights)
+        ):
             raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
         match instruction:
             case Load() as op:
@@ -126,12 +134,21 @@ class Interpreter:
                 memory.write(destination, attention(op, *(memory.read(e) for e in operands)))
         return destination
 
+    def _weights_end(self, instruction: Instruction) -> int:
+        """One past the last beat of the weight region that an instruction reads."""
+        match instruction:
+            case Load(region=Region.WEIGHTS) as op:
+                return op.offset + load_beats(op)
+            case Matmul() as op:
+                return op.offset + parameter_beats(op, self.engine)
+            case _:
+                return 0
+
     def _load(self, op: Load, beats: np.ndarray) -> np.ndarray:
         """The loaded matrix, (batch or 1, vectors, lanes)."""
         region = beats if op.region == Region.INPUT else self.program.weights[None]
         wide = op.destination_buffer == Buffer.RESIDUAL
-        count = op.vectors * (2 if wide else 1)
-        data = np.ascontiguousarray(region[:, op.offset : op.offset + count])
+        data = np.ascontiguousarray(region[:, op.offset : op.offset + load_beats(op)])
         if wide:
             return data.view("<i2").reshape(len(data), op.vectors, -1)
         if op.offset_binary:

@@ -69,9 +69,9 @@ class Ratio:
 def ratio_from(value: float, *, power_of_two: bool = False, where: str = "") -> Ratio:
     """The nearest ``Ratio`` to ``value``.
 
-    With ``power_of_two`` the multiplier is 1 and the exponent is rounded to nearest (the
-    fixed-point-only mode of HeatViT and F8Net); otherwise the multiplier has its top bit set,
-    so the relative error is at most 2^-16.
+    With ``power_of_two`` the exponent is rounded to nearest and the multiplier is 1, or 2, 4, ...
+    with a shift of 1 where ``value`` is 1 or more (the fixed-point-only mode of HeatViT and
+    F8Net); otherwise the multiplier has its top bit set, so the relative error is at most 2^-16.
 
     Raises:
         ModelError: ``value`` is not finite, not positive, or too large for the shift range.
@@ -82,7 +82,8 @@ def ratio_from(value: float, *, power_of_two: bool = False, where: str = "") -> 
             "not finite. Check the calibration data and the weights of that layer."
         )
     if power_of_two:
-        multiplier, shift = 1, round(-math.log2(value))
+        exponent = round(math.log2(value))
+        multiplier, shift = (1, -exponent) if exponent < 0 else (2 << exponent, 1)
     else:
         mantissa, exponent = math.frexp(value)
         multiplier, shift = round(math.ldexp(mantissa, MULTIPLIER_BITS)), MULTIPLIER_BITS - exponent
@@ -91,9 +92,7 @@ def ratio_from(value: float, *, power_of_two: bool = False, where: str = "") -> 
     if shift > MAX_SHIFT:
         # Too small to matter: any accumulator below 2^26 then rounds to zero.
         multiplier, shift = (1, MAX_SHIFT) if power_of_two else (1 << 15, MAX_SHIFT)
-    if shift < 1:
-        if power_of_two:
-            return Ratio(1, 1)
+    if shift < 1 or multiplier >> MULTIPLIER_BITS:
         raise ModelError(
             f"A requantisation factor of {value:.3g} came out{where}, above the largest one the "
             "hardware has (32767). Output and input scales of that layer are too far apart; "

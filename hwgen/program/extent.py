@@ -93,3 +93,8 @@ def parameter_beats(op: Matmul, engine: EngineConfig) -> int:
     Each output slice brings 8 beats of parameters, then ``lanes`` beats for each reduction slice.
     """
     return op.output_slices * (8 + op.reduction_slices * engine.lanes)
+
+
+def load_beats(op: Load) -> int:
+    """Beats that a LOAD takes from its region."""
+    return op.vectors * (2 if op.destination_buffer == Buffer.RESIDUAL else 1)

@@ -80,7 +80,9 @@ class InstructionReport(_Part):
     """One instruction of the program."""
 
     index: int
-    label: str = Field(description="Where it comes from, for people.")
+    label: str = Field(description="The operation of the model that it computes.")
+    block: str = Field(description="`embedding`, `block N`, `head` or `control`.")
+    part: str = Field(description="Its part of the block, such as `attention`.")
     opcode: str
     text: str = Field(description="Disassembly: every field that is not zero.")
     macs: int = Field(description="Multiplications that the network needs, padding not counted.")

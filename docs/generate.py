@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewrites the generated tables of docs/*.md: ``python docs/generate.py``.
+
+A table stands between ``<!-- name -->`` and ``<!-- end -->``; a test checks that each is current.
+"""
+
+import re
+from pathlib import Path
+
+from hwgen.numerics.error_bounds import error_bounds
+from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
+from hwgen.program.status import MEANING
+
+DOCS = Path(__file__).parent
+BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """A Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def field_table(opcode: Opcode) -> str:
+    """The fields of one instruction in the order of their position."""
+    fields = sorted(FIELDS[opcode], key=lambda field: (field.word, field.low))
+    rows: list[tuple[object, ...]] = [
+        (f.word, f"{f.low + f.width - 1}:{f.low}", f"`{f.name}`", f.meaning) for f in fields
+    ]
+    return table(("word", "bits", "field", "meaning"), rows)
+
+
+def blocks() -> dict[str, str]:
+    """Every generated block by name."""
+    tables = {f"fields-{o.name.lower().replace('_', '-')}": field_table(o) for o in FIELDS}
+    tables["opcodes"] = table(("code", "instruction"), [(int(o), f"`{o.name}`") for o in Opcode])
+    tables["buffers"] = table(("code", "buffer"), [(int(b), f"`{b.name}`") for b in Buffer])
+    tables["regions"] = table(("code", "region"), [(int(r), f"`{r.name}`") for r in Region])
+    tables["errors"] = table(
+        ("code", "name", "meaning"), [(int(c), f"`{c.name}`", text) for c, text in MEANING.items()]
+    )
+    tables["error-bounds"] = table(
+        ("function", "inputs tried", "number", "measure", "largest error", "at input"),
+        [
+            (b.function, b.domain, f"{b.inputs:,}", b.measure, f"{b.error:.3g}", b.at)
+            for b in error_bounds()
+        ],
+    )
+    return tables
+
+
+def refresh(text: str, tables: dict[str, str]) -> str:
+    """``text`` with every block replaced by its current table."""
+    return BLOCK.sub(lambda match: match[1] + tables[match[2]] + match[3], text)
+
+
+def main() -> None:
+    tables = blocks()
+    for path in sorted(DOCS.glob("*.md")):
+        old = path.read_text()
+        new = refresh(old, tables)
+        if new != old:
+            path.write_text(new)
+            print(f"{path.name} rewritten")
+
+
+if __name__ == "__main__":
+    main()

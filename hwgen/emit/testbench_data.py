@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data files of the HLS test bench (``hls/tb_data/``): one run of one Program.
+
+- ``run.txt``: lines of a name and a number: ``images``, ``first_image`` (the number that messages
+  give the first one), ``output_vectors``.
+- ``instructions.txt``: one line an instruction: index; buffer (-1: writes nothing), address,
+  stride, slices and rows of what it writes; its label.
+- ``program.bin``, ``weights.bin``: as in ``program/``.
+- ``input.bin``: the striped input region of each image in turn.
+- ``expected.bin``, optional: int16 output vectors of each image in turn.
+- ``trace.bin``, optional: int16 values of everything that each instruction writes for the first
+  image, in order: slices, rows, lanes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hwgen.golden.interpreter import TOKEN_REGISTERS, Interpreter
+from hwgen.program.extent import Extent, writes
+from hwgen.program.instructions import Attention, Matmul, SetTokens
+from hwgen.program.memory import stripe
+from hwgen.program.program import Program
+
+
+def destinations(program: Program) -> list[Extent | None]:
+    """What each instruction writes, token registers resolved."""
+    tokens = [0] * TOKEN_REGISTERS
+    result = []
+    for op in program.instructions:
+        rows = 0
+        match op:
+            case SetTokens():
+                tokens[op.register] = op.rows
+            case Matmul() | Attention():
+                rows = tokens[op.rows_register - 1] if op.rows_register else op.rows
+        result.append(writes(op, rows))
+    return result
+
+
+def golden_trace(program: Program, beats: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Runs the reference interpreter on one image.
+
+    Args:
+        beats: uint8 (1, beats, lanes).
+
+    Returns:
+        The output, int16 (1, vectors, lanes), and what each writing instruction wrote, int16
+        (slices, rows, lanes).
+    """
+    trace: list[np.ndarray] = []
+    output = Interpreter(program).run(
+        beats, lambda _index, _extent, vectors: trace.append(vectors[0].astype(np.int16))
+    )
+    return output, trace
+
+
+def testbench_files(
+    program: Program,
+    beats: np.ndarray,
+    *,
+    first_image: int = 0,
+    expected: np.ndarray | None = None,
+    trace: Sequence[np.ndarray] | None = None,
+) -> dict[str, bytes]:
+    """The files of one run.
+
+    Args:
+        beats: uint8 (images, beats, lanes).
+        expected: int16 (images, vectors, lanes); without it nothing is compared.
+        trace: from ``golden_trace``, for the first of the images.
+    """
+    numbers = {
+        "images": len(beats),
+        "first_image": first_image,
+        "output_vectors": program.output.vectors(program.engine.lanes),
+    }
+    files = {
+        "run.txt": "".join(f"{name} {value}\n" for name, value in numbers.items()).encode(),
+        "instructions.txt": _instructions(program).encode(),
+        "program.bin": program.image.astype("<u4").tobytes(),
+        "weights.bin": stripe(program.weights).tobytes(),
+        "input.bin": b"".join(stripe(image).tobytes() for image in beats),
+    }
+    if expected is not None:
+        files["expected.bin"] = expected.astype("<i2").tobytes()
+    if trace is not None:
+        files["trace.bin"] = b"".join(values.astype("<i2").tobytes() for values in trace)
+    return files
+
+
+def _instructions(program: Program) -> str:
+    lines = []
+    pairs = zip(destinations(program), program.labels, strict=True)
+    for index, (extent, label) in enumerate(pairs):
+        numbers = (-1, 0, 0, 0, 0)
+        if extent is not None:
+            numbers = (
+                int(extent.buffer),
+                extent.address,
+                extent.stride,
+                extent.slices,
+                extent.rows,
+            )
+        lines.append(" ".join(str(number) for number in (index, *numbers)) + f" {label}\n")
+    return "".join(lines)

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""C simulation: the emitted HLS engine, compiled with a C++ compiler, on many images."""
+
+import re
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.emit.testbench_data import testbench_files
+from hwgen.errors import DataError, ToolError
+from hwgen.program.program import Program
+from hwgen.sim.csim_build import compile_sources, read_sources, select_sources
+from hwgen.sim.process import Finished, last_lines, run_process
+from hwgen.sim.toolchain import find_toolchain
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and of all images."""
+
+RUN_TIMEOUT_S = 3600.0
+
+_EQUAL, _DIFFERENT = 0, 1
+_DONE = re.compile(r"done: (\d+) of (\d+)")
+_MISMATCH = re.compile(
+    r"mismatch: image (\d+), instruction (\d+) \((.*)\), slice (\d+), row (\d+), lane (\d+): "
+    r"expected (-?\d+), found (-?\d+)"
+)
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first value that differs from the golden one."""
+
+    image: int
+    instruction: int
+    label: str
+    slice: int
+    row: int
+    lane: int
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        return (
+            f"image {self.image}, instruction {self.instruction} ({self.label}), slice "
+            f"{self.slice}, row {self.row}, lane {self.lane}: expected {self.expected}, found "
+            f"{self.found}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CsimResult:
+    """What the engine did.
+
+    Attributes:
+        outputs: int16 (images, vectors, lanes).
+        errors: the engine's error code for each image, uint32 (images,).
+    """
+
+    outputs: np.ndarray
+    errors: np.ndarray
+
+
+def compile_csim(source: Path | Mapping[str, bytes]) -> Path:
+    """The compiled test bench of an HLS project: a build folder, or files of ``hls_project``.
+
+    Raises:
+        ToolError: no compiler or headers, or the compiler failed.
+    """
+    sources = read_sources(source) if isinstance(source, Path) else select_sources(source)
+    return compile_sources(sources, find_toolchain())
+
+
+def run_csim(
+    source: Path | Mapping[str, bytes],
+    program: Program,
+    beats: np.ndarray,
+    *,
+    progress: Progress | None = None,
+    timeout_s: float = RUN_TIMEOUT_S,
+) -> CsimResult:
+    """Runs the engine on images.
+
+    Args:
+        source: a build folder (or its ``hls/``), or the files of ``hls_project``, for the engine
+            configuration of ``program``.
+        beats: uint8 (N, beats, lanes), from ``InputLayout.pack``.
+
+    Raises:
+        ToolError: a tool is missing, failed, crashed or took too long.
+        DataError: no image.
+    """
+    if not len(beats):
+        raise DataError("C simulation needs at least one image; none was given.")
+    executable = compile_csim(source)
+    vectors, lanes = program.output.vectors(program.engine.lanes), program.engine.lanes
+    record = np.dtype([("error", "<u4"), ("output", "<i2", (vectors, lanes))])
+    with tempfile.TemporaryDirectory(prefix="hwgen-csim-") as scratch:
+        result = Path(scratch) / "result.bin"
+        finished = _run(
+            executable,
+            testbench_files(program, beats),
+            Path(scratch),
+            ["--result", result],
+            progress,
+            timeout_s,
+        )
+        if finished.code != _EQUAL:
+            raise _crashed(finished)
+        records = np.fromfile(result, record)
+    if len(records) != len(beats):
+        raise ToolError(
+            f"C simulation of {len(beats)} images left results of {len(records)}."
+            f"{last_lines(finished.tail)}"
+        )
+    return CsimResult(outputs=records["output"], errors=records["error"])
+
+
+def trace_csim(
+    source: Path | Mapping[str, bytes],
+    program: Program,
+    beats: np.ndarray,
+    trace: Sequence[np.ndarray],
+    *,
+    image: int = 0,
+    timeout_s: float = RUN_TIMEOUT_S,
+) -> Mismatch | None:
+    """Runs one image and compares what every instruction writes with ``trace``.
+
+    Args:
+        beats: uint8 (1, beats, lanes).
+        trace: from ``golden_trace``.
+        image: the number that the result gives this image.
+
+    Returns:
+        The first difference in order of instructions, None if there is none.
+
+    Raises:
+        ToolError: as for ``run_csim``, and if an instruction did not run.
+    """
+    executable = compile_csim(source)
+    files = testbench_files(program, beats, first_image=image, trace=trace)
+    with tempfile.TemporaryDirectory(prefix="hwgen-csim-") as scratch:
+        finished = _run(executable, files, Path(scratch), [], None, timeout_s)
+    if finished.code == _EQUAL:
+        return None
+    for line in finished.tail:
+        found = _MISMATCH.fullmatch(line)
+        if finished.code == _DIFFERENT and found:
+            number, index, label, *rest = found.groups()
+            return Mismatch(int(number), int(index), label, *(int(value) for value in rest))
+    raise _crashed(finished)
+
+
+def _run(
+    executable: Path,
+    files: Mapping[str, bytes],
+    scratch: Path,
+    arguments: Sequence[str | Path],
+    progress: Progress | None,
+    timeout_s: float,
+) -> Finished:
+    data = scratch / "data"
+    data.mkdir()
+    for name, content in files.items():
+        (data / name).write_bytes(content)
+
+    def on_line(line: str) -> None:
+        found = _DONE.fullmatch(line)
+        if found and progress is not None:
+            progress(int(found[1]), int(found[2]))
+
+    return run_process(
+        [executable, "--data", data, *arguments],
+        what="C simulation",
+        timeout_s=timeout_s,
+        on_line=on_line,
+    )
+
+
+def _crashed(finished: Finished) -> ToolError:
+    if finished.code < 0:
+        how = f"was ended by signal {-finished.code}"
+    else:
+        how = f"ended with exit code {finished.code}"
+    return ToolError(f"C simulation {how}.{last_lines(finished.tail)}")

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compares C simulation with the reference interpreter, bit for bit."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hwgen.emit.testbench_data import golden_trace
+from hwgen.errors import VerificationError
+from hwgen.golden.interpreter import EngineFault, Interpreter, batches
+from hwgen.program.program import Program
+from hwgen.program.status import MEANING, ErrorCode
+from hwgen.sim.csim import CsimResult, Progress, run_csim, trace_csim
+
+GOLDEN_BATCH = 8
+"""Images that the reference interpreter takes at once, so memory stays small."""
+
+
+def golden_outputs(program: Program, beats: np.ndarray) -> np.ndarray:
+    """The outputs of the reference interpreter, int16 (N, vectors, lanes)."""
+    interpreter = Interpreter(program)
+    return np.concatenate([interpreter.run(part) for part in batches(beats, GOLDEN_BATCH)])
+
+
+def verify_csim(
+    source: Path | Mapping[str, bytes],
+    program: Program,
+    beats: np.ndarray,
+    *,
+    expected: np.ndarray | None = None,
+    trace: bool = False,
+    progress: Progress | None = None,
+) -> CsimResult:
+    """Runs C simulation on images and demands the outputs of the reference interpreter.
+
+    Args:
+        source, beats: as for ``run_csim``.
+        expected: ``golden_outputs``, where the caller has them already.
+        trace: also compare what every instruction writes, on the first image.
+
+    Raises:
+        VerificationError: a difference; the message names the first one, by instruction.
+        ToolError, DataError: as for ``run_csim``.
+    """
+    result = run_csim(source, program, beats, progress=progress)
+    try:
+        if expected is None:
+            expected = golden_outputs(program, beats)
+    except EngineFault as fault:
+        _compare_errors(result.errors, fault.code)
+        return result
+    _compare_errors(result.errors, ErrorCode.NONE)
+    different = np.flatnonzero((result.outputs != expected).any(axis=(1, 2)))
+    if len(different):
+        image = int(different[0])
+        place = _first_difference(source, program, beats, image) or _output_difference(
+            expected[image], result.outputs[image], image
+        )
+        raise VerificationError(
+            f"C simulation differs from the reference interpreter in {len(different)} of "
+            f"{len(beats)} images. First: {place}."
+        )
+    if trace:
+        place = _first_difference(source, program, beats, 0)
+        if place:
+            raise VerificationError(
+                f"C simulation differs from the reference interpreter inside the run: {place}. "
+                "The outputs are equal."
+            )
+    return result
+
+
+def _first_difference(
+    source: Path | Mapping[str, bytes], program: Program, beats: np.ndarray, image: int
+) -> str:
+    """The first instruction that differs on one image, as text; empty if all are equal."""
+    one = beats[image : image + 1]
+    _, values = golden_trace(program, one)
+    mismatch = trace_csim(source, program, one, values, image=image)
+    return str(mismatch) if mismatch else ""
+
+
+def _output_difference(expected: np.ndarray, found: np.ndarray, image: int) -> str:
+    vector, lane = (int(axis[0]) for axis in np.nonzero(expected != found))
+    return (
+        f"image {image}, output vector {vector}, lane {lane}: expected "
+        f"{expected[vector, lane]}, found {found[vector, lane]}; every instruction by itself is "
+        "equal, so outputs depend on earlier images or runs"
+    )
+
+
+def _compare_errors(errors: np.ndarray, expected: ErrorCode) -> None:
+    wrong = np.flatnonzero(errors != expected)
+    if not len(wrong):
+        return
+    image = int(wrong[0])
+    code = int(errors[image])
+    known = code in set(ErrorCode)
+    meaning = MEANING[ErrorCode(code)] if known else "an unknown code"
+    raise VerificationError(
+        f"C simulation of image {image} ended with error code {code} ({meaning}); the reference "
+        f"interpreter ends with {int(expected)} ({MEANING[expected]})."
+    )
