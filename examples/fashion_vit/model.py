@@ -25,26 +25,30 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim)
         self.proj = nn.Linear(dim, dim)
 
+    def _spread(self, x):
+        """[B, T, D] -> [B, heads, T, head size]"""
+        return x.unflatten(2, (self.heads, self.head_dim)).transpose(1, 2)
+
+    def _attend(self, q, k, v):
+        out = F.scaled_dot_product_attention(*map(self._spread, (q, k, v)))
+        return self.proj(out.transpose(1, 2).flatten(2))
+
     def first_token(self, x):
         """The output of token 0 alone, [B, 1, D]."""
-        batch, tokens, dim = x.shape
-        split = (batch, -1, self.heads, self.head_dim)
+        dim = x.shape[2]
         weight, bias = self.qkv.weight, self.qkv.bias
         q = F.linear(x[:, :1], weight[:dim], bias[:dim])
         k, v = F.linear(x, weight[dim:], bias[dim:]).chunk(2, 2)
-        q, k, v = (t.reshape(split).transpose(1, 2) for t in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(out.transpose(1, 2).reshape(batch, 1, dim))
+        return self._attend(q, k, v)
 
     def forward(self, x):
+        if not self.explicit:
+            return self._attend(*self.qkv(x).chunk(3, 2))
         batch, tokens, dim = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.heads, self.head_dim)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        if self.explicit:
-            logits = (q * self.head_dim ** -0.5) @ k.transpose(-2, -1)
-            out = logits.softmax(-1) @ v
-        else:
-            out = F.scaled_dot_product_attention(q, k, v)
+        logits = (q * self.head_dim ** -0.5) @ k.transpose(-2, -1)
+        out = logits.softmax(-1) @ v
         return self.proj(out.transpose(1, 2).reshape(batch, tokens, dim))
 
 

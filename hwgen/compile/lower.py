@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.compile.placement import Placement
 from hwgen.compile.stream import WeightStream
 from hwgen.config import Quantisation
-from hwgen.errors import ModelError
+from hwgen.errors import FitError, ModelError
 from hwgen.golden.matmul import LayerParameters, pack_parameters
 from hwgen.ir.graph import Attention, FusedLinear, Graph, ImageInput, PatchEmbedding, Tokens
 from hwgen.numerics.fixed_point import INT16_MAX, Ratio, ratio_from
@@ -267,11 +267,11 @@ def check_buffers(graph: Graph, places: dict[str, Placement], engine: EngineConf
     """Refuses row counts that the accumulator or the score buffer cannot hold.
 
     Raises:
-        ModelError: names the value and the limit.
+        FitError: names the value and the limit.
     """
     for name, place in places.items():
         if place.buffer != Buffer.OUTPUT and place.rows > engine.max_rows:
-            raise ModelError(
+            raise FitError(
                 f"Value {name!r} has {place.rows} rows; the engine takes {engine.max_rows}. Raise "
                 "engine.max_rows or use a larger patch size."
             )
@@ -280,7 +280,7 @@ def check_buffers(graph: Graph, places: dict[str, Placement], engine: EngineConf
             rows, keys = places[op.output].rows, places[op.key].rows
             need = rows * -(-keys // engine.lanes)
             if need > engine.score_depth:
-                raise ModelError(
+                raise FitError(
                     f"Attention {op.name!r} has {rows} queries and {keys} keys, which need {need} "
                     f"vectors of the score buffer; the engine has {engine.score_depth}. Raise "
                     "engine.score_depth."

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trained models in, Graphs out."""
 
-from hwgen.frontend.load import load
+from hwgen.frontend.importer import load
 from hwgen.frontend.preprocessing import Preprocessing
 from hwgen.frontend.reference import float_reference
 

@@ -77,14 +77,15 @@ def whole(builder: Builder, node: ir.Node, operands: Sequence[Known]) -> View:
     others = [operand for operand in operands if operand is not None]
     if len(views) != 3 or len(others) != 3:
         raise Refused("attention with a mask or with past keys", "leave them out")
-    if node.attributes.get_int("is_causal", 0) or node.attributes.get_float("softcap", None):
+    attributes = node.attributes
+    if attributes.get_int("is_causal", 0) or attributes.get_float("softcap", 0):
         raise Refused("causal or soft-capped attention", "every token must attend to all tokens")
     flat = len(views[0].shape) == 3
     if flat:
-        counts = [node.attributes.get_int(f"{name}_num_heads", 0) for name in ("q", "kv", "kv")]
+        counts = [attributes.get_int(f"{name}_num_heads", 0) for name in ("q", "kv", "kv")]
         views = [_split(view, heads) for view, heads in zip(views, counts, strict=True)]
     query, key, value = views
-    scale = node.attributes.get_float("scale", None) or 1 / math.sqrt(query.shape[-1])
+    scale = attributes.get_float("scale", 0) or 1 / math.sqrt(query.shape[-1])
     product = scores(builder, query, replace(key, index=key.index.swapaxes(-1, -2)))
     weights = softmax(replace(product, factor=scale), -1)
     mixed = mix(builder, node, weights, value)

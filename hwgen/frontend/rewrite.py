@@ -23,6 +23,8 @@ from onnxscript.rewriter import RewriteRule, RewriteRuleSet, pattern
 
 DOMAIN = "hwgen"
 
+_Build = Callable[[Any], Any]
+
 
 # The rewriter gives operator builders and pattern values no public types, hence Any.
 
@@ -63,35 +65,44 @@ def _replace_gelu(op: Any, x: Any) -> Any:
 
 
 def _axis_attribute(op: Any, x: Any, epsilon: Any) -> Any:
-    return _normalize(op, x, epsilon, lambda v: op.ReduceMean(v, axes=pattern.AttrVar("axes")))
+    mean, mean_square = (
+        lambda v: op.ReduceMean(v, axes=pattern.AttrVar("axis")),
+        lambda v: op.ReduceMean(v, axes=pattern.AttrVar("square_axis")),
+    )
+    return _normalize(op, x, epsilon, mean, mean_square)
 
 
-def _axis_input(op: Any, x: Any, epsilon: Any, axes: Any) -> Any:
-    return _normalize(op, x, epsilon, lambda v: op.ReduceMean(v, axes))
+def _axis_input(op: Any, x: Any, epsilon: Any, axis: Any, square_axis: Any) -> Any:
+    mean, mean_square = (
+        lambda v: op.ReduceMean(v, axis),
+        lambda v: op.ReduceMean(v, square_axis),
+    )
+    return _normalize(op, x, epsilon, mean, mean_square)
 
 
-def _normalize(
-    op: Any,
-    x: Any,
-    epsilon: Any,
-    mean: Callable[[Any], Any],
-) -> Any:
+def _normalize(op: Any, x: Any, epsilon: Any, mean: _Build, mean_square: _Build) -> Any:
     centred = op.Sub(x, mean(x))
     square = pattern.OrValue([op.Pow(centred, 2), op.Mul(centred, centred)])
-    return op.Div(centred, op.Sqrt(op.Add(mean(square), epsilon)))
+    return op.Div(centred, op.Sqrt(op.Add(mean_square(square), epsilon)))
 
 
-def _replace_normalize(op: Any, x: Any, epsilon: Any, axes: Any) -> Any:
+def _replace_normalize(op: Any, x: Any, epsilon: Any, axis: Any, square_axis: Any) -> Any:
+    axes = {_single_integer(axis), _single_integer(square_axis)}
+    constant = epsilon.const_value
+    if None in axes or len(axes) != 1 or constant is None or constant.size != 1:
+        return None
+    return op.Normalize(
+        x, epsilon=float(constant.numpy().item()), axis=axes.pop(), _domain=DOMAIN
+    )
+
+
+def _single_integer(axes: ir.Value | ir.Attr) -> int | None:
+    """The one axis in an attribute or constant input; None where it is not one."""
     if isinstance(axes, ir.Attr):
         numbers = list(axes.as_ints())
-    elif axes.const_value is not None:
-        numbers = axes.const_value.numpy().ravel().tolist()
     else:
-        return None
-    if epsilon.const_value is None or epsilon.const_value.size != 1 or len(numbers) != 1:
-        return None
-    value = float(epsilon.const_value.numpy().item())
-    return op.Normalize(x, epsilon=value, axis=int(numbers[0]), _domain=DOMAIN)
+        numbers = [] if axes.const_value is None else axes.const_value.numpy().ravel().tolist()
+    return int(numbers[0]) if len(numbers) == 1 else None
 
 
 _QUOTIENT = [RewriteRule(_times_reciprocal, _replace_quotient)]

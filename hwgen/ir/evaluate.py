@@ -76,7 +76,7 @@ def logits(graph: Graph, images: np.ndarray) -> np.ndarray:
 def normalise_pixels(image: ImageInput, images: np.ndarray) -> np.ndarray:
     """``(pixel / 255 - mean) / std``, float32, for uint8 (images, height, width, channels).
 
-    Raises DataError on another type or shape.
+    Raises DataError on another type or shape, or where there are no images.
     """
     expected = (image.height, image.width, image.channels)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != expected:
@@ -84,6 +84,8 @@ def normalise_pixels(image: ImageInput, images: np.ndarray) -> np.ndarray:
             f"The images are {images.dtype} of shape {images.shape}; this model takes uint8 of "
             f"shape (images, {', '.join(map(str, expected))}), that is height, width, channels."
         )
+    if len(images) == 0:
+        raise DataError("There are no images to evaluate; give at least one.")
     mean = np.asarray(image.mean, np.float32)
     std = np.asarray(image.std, np.float32)
     return (images / np.float32(255) - mean) / std
@@ -160,7 +162,7 @@ def _evaluate_op(op: Op, *inputs: np.ndarray) -> np.ndarray:
         case Scale():
             return x * op.factor
         case Attention():
-            return _attention(*inputs, heads=op.heads, scale=op.scale)
+            return _attention(x, inputs[1], inputs[2], op.heads, op.scale)
         case TakeToken():
             return x[:, op.index : op.index + 1]
         case FusedLinear():

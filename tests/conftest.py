@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Program with one of every instruction, small enough to simulate in an instant."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 
 from hwgen.golden.matmul import LayerParameters, pack_parameters
 from hwgen.numerics.gelu import gelu_constants
@@ -117,7 +120,7 @@ def small_program(lanes: int = 16, seed: int = 1) -> Program:
                 destination_address=address,
                 **normalised,
                 **work,
-                **layer(WIDTH, WIDTH, 26),
+                **layer(WIDTH, WIDTH, 24),
             ),
         )
         for name, buffer, address in targets
@@ -156,10 +159,10 @@ def small_program(lanes: int = 16, seed: int = 1) -> Program:
                 gelu_one=one,
                 gelu_slope=slope,
                 gelu_multiplier=40000,
-                gelu_shift=22,
+                gelu_shift=21,
                 **normalised,
                 **work,
-                **layer(HIDDEN, WIDTH, 20),
+                **layer(HIDDEN, WIDTH, 19),
             ),
         ),
         (
@@ -211,3 +214,21 @@ def small_images(count: int, program: Program, seed: int = 2) -> np.ndarray:
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (count, layout.height, layout.width), np.uint8)
     return layout.pack(images, program.engine.lanes)
+
+
+@pytest.fixture
+def make_program() -> Callable[..., Program]:
+    """Builds the small Program: ``make_program(lanes=16, seed=1)``."""
+    return small_program
+
+
+@pytest.fixture
+def make_images() -> Callable[..., np.ndarray]:
+    """Makes random images of a Program as beats: ``make_images(count, program, seed=2)``."""
+    return small_images
+
+
+@pytest.fixture
+def program() -> Program:
+    """The small Program for 16 lanes."""
+    return small_program()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Predicted resources of an overlay engine, module by module.
+
+These are predictions from measurements of prototype modules, scaled by width and depth; they hold
+no place-and-route effects. Until the RTL exists and its cells are counted, treat them as a plan.
+"""
+
+from hwgen.estimate import datapath, memories
+from hwgen.estimate.usage import Resources
+from hwgen.program.engine import EngineConfig
+
+
+def predict_resources(engine: EngineConfig, *, ultra_ram: bool = False) -> Resources:
+    """LUTs, flip-flops, DSPs and memories of each module of ``engine``.
+
+    Args:
+        ultra_ram: the device has UltraRAM; the large buffers that are written a whole vector at a
+            time (residual, work, prefetch) go there.
+    """
+    return Resources(
+        {
+            "array": datapath.array(engine),
+            "accumulator": datapath.accumulator(engine),
+            "epilogue": datapath.epilogue(engine),
+            "gelu": datapath.gelu(engine),
+            "layer_norm": datapath.layer_norm(engine),
+            "softmax": datapath.softmax(engine),
+            "residual_buffer": memories.residual_buffer(engine, ultra=ultra_ram),
+            "work_buffer": memories.work_buffer(engine, ultra=ultra_ram),
+            "value_buffer": memories.value_buffer(engine),
+            "score_buffers": memories.score_buffers(engine),
+            "prefetch_buffer": memories.prefetch_buffer(engine, ultra=ultra_ram),
+            "memory_ports": memories.memory_ports(engine),
+            "control": memories.control(engine),
+        }
+    )

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hwgen.compile import compile_model
+from hwgen.config import Quantisation
+from hwgen.errors import DataError, FitError, ModelError
+from hwgen.golden.interpreter import Interpreter
+from hwgen.golden.matmul import unpack_parameters
+from hwgen.ir.evaluate import logits
+from hwgen.ir.graph import Add, Graph
+from hwgen.passes import canonicalise
+from hwgen.presets import VitShape, vit
+from hwgen.program.engine import EngineConfig
+from hwgen.program.instructions import Attention, Matmul
+from hwgen.program.program import Program, decode_image
+
+SHAPE = VitShape(image=16, channels=3, patch=4, width=64, heads=2, blocks=2, classes=7)
+ODD = VitShape(image=12, channels=1, patch=3, width=48, heads=3, blocks=1, classes=20, mlp_ratio=3)
+SMALL = EngineConfig(lanes=16, max_rows=64, score_depth=64)
+
+
+def graph(shape: VitShape) -> Graph:
+    return canonicalise(vit("test", shape, seed=3))
+
+
+def images(shape: VitShape, count: int = 6) -> np.ndarray:
+    size = (count, shape.image, shape.image, shape.channels)
+    return np.random.default_rng(5).integers(0, 256, size, dtype=np.uint8)
+
+
+def run(program: Program, pixels: np.ndarray) -> np.ndarray:
+    beats = program.input.pack(pixels, program.engine.lanes)
+    return program.output.unpack(Interpreter(program).run(beats))[:, 0]
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ODD])
+@pytest.mark.parametrize("engine", [SMALL, EngineConfig(lanes=32), EngineConfig()])
+@pytest.mark.parametrize("power_of_two", [False, True])
+def test_integers_follow_the_float_network(
+    shape: VitShape, engine: EngineConfig, power_of_two: bool
+) -> None:
+    settings = Quantisation(power_of_two=power_of_two)
+    program = compile_model(graph(shape), images(shape), settings, engine)
+    real = logits(graph(shape), images(shape))
+    found = run(program, images(shape)) * program.output.scale
+    error = np.linalg.norm(found - real) / np.linalg.norm(real)
+    assert error < (0.09 if power_of_two else 0.05)
+
+
+def test_power_of_two_mode_multiplies_by_powers_of_two_only() -> None:
+    program = compile_model(
+        graph(SHAPE), images(SHAPE), Quantisation(power_of_two=True), EngineConfig()
+    )
+    multipliers: set[int] = set()
+    for op in program.instructions:
+        if isinstance(op, Matmul):
+            layer = unpack_parameters(program.weights, op, program.engine)
+            multipliers |= {int(m) for m in layer.multiplier}
+            multipliers |= {op.gelu_multiplier} if op.gelu else set()
+        if isinstance(op, Attention):
+            multipliers.add(op.score_multiplier)
+    assert all(m & (m - 1) == 0 for m in multipliers)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ODD])
+def test_class_token_only_changes_no_result(shape: VitShape) -> None:
+    arguments = (graph(shape), images(shape), Quantisation(), EngineConfig())
+    full = compile_model(*arguments)
+    short = compile_model(*arguments, class_token_only=True)
+    assert (run(full, images(shape)) == run(short, images(shape))).all()
+    rows = [op.rows for op in short.instructions if isinstance(op, Matmul) and op.rows]
+    assert rows.count(1) == 5  # query, projection, both layers of the perceptron, head
+
+
+def test_binary_image_decodes_to_the_same_instructions() -> None:
+    program = compile_model(graph(SHAPE), images(SHAPE), Quantisation(), EngineConfig())
+    assert decode_image(program.image, program.engine) == program.instructions
+    assert len(program.labels) == len(program.instructions)
+
+
+def test_compiling_twice_gives_the_same_bytes() -> None:
+    first, second = (
+        compile_model(graph(SHAPE), images(SHAPE), Quantisation(), EngineConfig()) for _ in "ab"
+    )
+    assert (first.image == second.image).all()
+    assert (first.weights == second.weights).all()
+
+
+def test_a_model_too_large_for_a_buffer_is_refused() -> None:
+    engine = replace(SMALL, work_depth=100)
+    with pytest.raises(
+        FitError,
+        match=r"^test does not fit the engine: value '.*' \(\d+ rows, \d+ columns\) needs \d+ "
+        r"vectors of the work buffer, the engine has 100\. Raise engine\.work_depth",
+    ):
+        compile_model(graph(SHAPE), images(SHAPE), Quantisation(), engine)
+
+
+def test_too_many_tokens_for_the_accumulator_or_the_scores_are_refused() -> None:
+    with pytest.raises(FitError, match=r"has 17 rows; the engine takes 16\. Raise engine\.max_rows"):
+        compile_model(graph(SHAPE), images(SHAPE), Quantisation(), replace(SMALL, max_rows=16))
+    with pytest.raises(FitError, match=r"need 34 vectors of the score buffer; the engine has 33"):
+        compile_model(graph(SHAPE), images(SHAPE), Quantisation(), replace(SMALL, score_depth=33))
+
+
+def test_empty_calibration_data_is_refused() -> None:
+    with pytest.raises(DataError, match="The calibration data holds no images"):
+        compile_model(graph(SHAPE), images(SHAPE, 0), Quantisation(), SMALL)
+
+
+def test_an_exploding_network_is_refused() -> None:
+    broken = graph(SHAPE)
+    head = broken.ops[-1]
+    ops = (*broken.ops[:-1], replace(head, weight=head.weight * np.float32(3e38)))
+    with (
+        np.errstate(over="ignore", invalid="ignore"),
+        pytest.raises(ModelError, match="becomes infinite or NaN on the calibration images"),
+    ):
+        compile_model(replace(broken, ops=ops), images(SHAPE), Quantisation(), SMALL)
+
+
+def test_a_graph_without_a_stem_is_refused() -> None:
+    whole = graph(SHAPE)
+    with pytest.raises(ModelError, match="has 0 patch embeddings and 1 token operations"):
+        compile_model(replace(whole, ops=whole.ops[1:]), images(SHAPE), Quantisation(), SMALL)
+
+
+def test_a_graph_without_a_linear_head_is_refused() -> None:
+    whole = graph(SHAPE)
+    ops = (*whole.ops, Add("twice", whole.output, whole.output, "sum"))
+    with pytest.raises(ModelError, match="ends in value 'sum', which no linear layer makes"):
+        compile_model(replace(whole, ops=ops, output="sum"), images(SHAPE), Quantisation(), SMALL)
