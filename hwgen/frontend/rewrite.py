@@ -65,19 +65,23 @@ def _replace_gelu(op: Any, x: Any) -> Any:
 
 
 def _axis_attribute(op: Any, x: Any, epsilon: Any) -> Any:
-    mean, mean_square = (
+    return _normalize(
+        op,
+        x,
+        epsilon,
         lambda v: op.ReduceMean(v, axes=pattern.AttrVar("axis")),
         lambda v: op.ReduceMean(v, axes=pattern.AttrVar("square_axis")),
     )
-    return _normalize(op, x, epsilon, mean, mean_square)
 
 
 def _axis_input(op: Any, x: Any, epsilon: Any, axis: Any, square_axis: Any) -> Any:
-    mean, mean_square = (
+    return _normalize(
+        op,
+        x,
+        epsilon,
         lambda v: op.ReduceMean(v, axis),
         lambda v: op.ReduceMean(v, square_axis),
     )
-    return _normalize(op, x, epsilon, mean, mean_square)
 
 
 def _normalize(op: Any, x: Any, epsilon: Any, mean: _Build, mean_square: _Build) -> Any:

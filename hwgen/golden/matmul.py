@@ -53,8 +53,8 @@ def pack_parameters(parameters: LayerParameters, lanes: int) -> np.ndarray:
     """The weight stream of one MATMUL: uint8 (beats, lanes).
 
     For each output slice: 8 beats of parameters, 8 bytes a channel (bias, multiplier, shift, zero),
-    then for each reduction slice one beat for each of its rows, holding that row's weight for
-    each output of the slice.
+    then for each reduction slice one beat for each channel, holding that channel's weights for
+    the elements of the slice. The array is loaded channel by channel, as it loads keys.
     """
     outputs, inputs = parameters.weights.shape
     head = np.zeros((outputs, PARAMETER_BYTES), np.uint8)
@@ -62,8 +62,9 @@ def pack_parameters(parameters: LayerParameters, lanes: int) -> np.ndarray:
     head[:, 4:6] = parameters.multiplier.astype("<u2").view(np.uint8).reshape(-1, 2)
     head[:, 6] = parameters.shift
     slices = outputs // lanes
-    tiles = parameters.weights.reshape(slices, lanes, inputs).transpose(0, 2, 1)
-    stream = [head.reshape(slices, -1), tiles.astype(np.int8).view(np.uint8).reshape(slices, -1)]
+    tiles = parameters.weights.astype(np.int8).reshape(slices, lanes, inputs // lanes, lanes)
+    tiles = np.ascontiguousarray(tiles.transpose(0, 2, 1, 3)).view(np.uint8)
+    stream = [head.reshape(slices, -1), tiles.reshape(slices, -1)]
     return np.concatenate(stream, axis=1).reshape(-1, lanes)
 
 
@@ -74,7 +75,9 @@ def unpack_parameters(stream: np.ndarray, op: Matmul, engine: EngineConfig) -> L
     block = stream[op.offset : op.offset + op.output_slices * beats]
     block = block.reshape(op.output_slices, beats, lanes)
     head = np.ascontiguousarray(block[:, :PARAMETER_BYTES]).reshape(-1, PARAMETER_BYTES)
-    weights = block[:, PARAMETER_BYTES:].view(np.int8).transpose(0, 2, 1).reshape(-1, inputs)
+    tiles = block[:, PARAMETER_BYTES:].view(np.int8)
+    tiles = tiles.reshape(op.output_slices, op.reduction_slices, lanes, lanes)
+    weights = tiles.transpose(0, 2, 1, 3).reshape(-1, inputs)
     return LayerParameters(
         weights=weights,
         bias=np.ascontiguousarray(head[:, 0:4]).view("<i4").ravel(),

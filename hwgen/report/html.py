@@ -9,7 +9,13 @@ from hwgen.emit.templates import render
 from hwgen.report.parts import PARTS
 from hwgen.report.schema import InstructionReport, Report, Resources
 
-RESOURCE_NAMES = {"lut": "LUT", "ff": "Flip-flops", "dsp": "DSP48E2", "bram36": "Block RAM"}
+RESOURCE_NAMES = {
+    "lut": "LUT",
+    "ff": "Flip-flops",
+    "dsp": "DSP48E2",
+    "bram36": "Block RAM",
+    "uram": "UltraRAM",
+}
 
 
 @dataclass(frozen=True)
@@ -23,11 +29,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bar:
-    """A horizontal bar with a name in front and a figure behind it."""
+    """A horizontal bar with a name in front, a figure behind it, and a limit marked on it."""
 
     name: str
     figure: str
     segments: tuple[Segment, ...]
+    mark: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def shares(used: Resources, limits: Resources) -> dict[str, float]:
 
 def _fullest(report: Report) -> dict[str, str]:
     """Name and share of the resource that is nearest to its limit."""
-    found = shares(report.resources.predicted, report.resources.limits)
+    found = shares(report.resources.predicted, report.resources.device)
     name = max(found, key=lambda key: found[key])
     return {"name": RESOURCE_NAMES[name], "share": percent(found[name], 0)}
 
@@ -143,16 +150,20 @@ def _waiting(report: Report, causes: Counter[str]) -> list[Bar]:
 
 
 def _resource_bars(report: Report) -> list[Bar]:
+    """Share of the device; the mark is what the engine may take."""
     resources = report.resources
+    allowed = shares(resources.limits, resources.device)
     bars = []
-    for kind, style in (("predicted", "c0"), ("synth", "c2")):
+    for kind, note in (("predicted", ""), ("synth", " (Vivado)")):
         used: Resources = getattr(resources, kind)
-        for name, share in shares(used, resources.limits).items():
-            text = f"{getattr(used, name):,} of {getattr(resources.limits, name):,}"
-            title = RESOURCE_NAMES[name] + (" (Vivado)" if kind == "synth" else "")
-            level = "wait" if share > 0.9 else style
-            segment = Segment(level, 100 * min(share, 1.0), f"{title}: {text}")
-            bars.append(Bar(title, f"{text} ({percent(share, 0)})", (segment,)))
+        for name, share in shares(used, resources.device).items():
+            text = f"{getattr(used, name):,} of {getattr(resources.device, name):,}"
+            title = RESOURCE_NAMES[name] + note
+            limit = allowed.get(name)
+            style = "wait" if limit is not None and share > limit else "c2" if note else "c0"
+            segment = Segment(style, 100 * min(share, 1.0), f"{title}: {text}")
+            mark = None if limit is None else 100 * limit
+            bars.append(Bar(title, f"{text} ({percent(share, 0)})", (segment,), mark))
     return bars
 
 

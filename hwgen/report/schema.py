@@ -24,6 +24,7 @@ class Resources(_Part):
     ff: int | None = Field(default=None, description="Flip-flops.")
     dsp: int | None = Field(default=None, description="DSP48E2 slices.")
     bram36: int | None = Field(default=None, description="36 kbit block RAMs.")
+    uram: int | None = Field(default=None, description="UltraRAMs.")
 
 
 class Module(_Part):
@@ -34,13 +35,17 @@ class Module(_Part):
     ff: int
     dsp: int
     bram36: int
+    uram: int
 
 
 class ResourceReport(_Part):
     """What the engine takes and what the board has."""
 
     predicted: Resources
-    limits: Resources = Field(description="What the board has.")
+    limits: Resources = Field(
+        description="What the engine may take; the rest is for interconnect and routing."
+    )
+    device: Resources = Field(description="What the board has.")
     synth: Resources = Field(default=Resources(), description="As Vivado reports it.")
     modules: tuple[Module, ...] = Field(default=(), description="The prediction, part by part.")
 
@@ -85,9 +90,13 @@ class InstructionReport(_Part):
     part: str = Field(description="Its part of the block, such as `attention`.")
     opcode: str
     text: str = Field(description="Disassembly: every field that is not zero.")
-    macs: int = Field(description="Multiplications that the network needs, padding not counted.")
-    cycles: int = Field(description="Predicted cycles, stalls included.")
-    stalls: dict[str, int] = Field(description="Cycles in which the array waits, by cause.")
+    macs: int = Field(
+        description="Multiplications, channels padded to whole vectors counted as work."
+    )
+    cycles: int = Field(description="Predicted cycles, stalls included; they add up to cycles.predicted.")
+    stalls: dict[str, int] = Field(
+        description="Cycles of these in which no row enters the array, by cause."
+    )
 
 
 class InputReport(_Part):
@@ -115,7 +124,7 @@ class Report(_Part):
         description="Versions of what made the design; null: the tool has not been run."
     )
     lanes: int = Field(description="The MAC array is lanes x lanes.")
-    macs: int = Field(description="Multiplications of one image.")
+    macs: int = Field(description="Multiplications of one image, padding not counted.")
     parameters: int = Field(description="Weights, biases and embeddings of the model.")
     weight_bytes: int = Field(description="Size of the weight image in DDR.")
     clock_mhz: float

@@ -56,12 +56,13 @@ def test_unpack_inverts_pack(lanes: int) -> None:
         assert (getattr(again, name) == getattr(layer, name)).all(), name
 
 
-def test_stream_order_is_parameters_then_one_beat_a_reduction_row() -> None:
+def test_stream_order_is_parameters_then_one_beat_a_channel() -> None:
     layer = parameters(32, 32)
     stream = pack_parameters(layer, 16)
     second = stream[8 + 32 :]  # second output slice
     assert int.from_bytes(second[0, 8:12].tobytes(), "little", signed=True) == layer.bias[17]
-    assert (second[8 + 20].view(np.int8) == layer.weights[16:32, 20]).all()
+    beat = second[8 + 16 + 5]  # channel 5 of the second reduction slice
+    assert (beat.view(np.int8) == layer.weights[16 + 5, 16:32]).all()
 
 
 def test_every_result_by_hand() -> None:

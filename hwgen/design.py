@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python face of hwgen: build a design, write it, open it, ask it."""
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from hwgen.boards import Board, load_board
+from hwgen.compile import compile_model
+from hwgen.compile.rows import single_rows
+from hwgen.config import Config, EngineSettings, InputSettings, load_config
+from hwgen.data_files import Data, load_data
+from hwgen.emit.hls import hls_project
+from hwgen.emit.plan import MANIFEST, BuildPlan
+from hwgen.emit.program_files import program_files, read_program
+from hwgen.errors import DataError, ProgramError
+from hwgen.ir.count import macs, parameters
+from hwgen.ir.graph import Graph
+from hwgen.passes import canonicalise
+from hwgen.program.program import Program
+from hwgen.progress import Progress, silent
+from hwgen.report.html import html
+from hwgen.report.make import make_report
+from hwgen.report.schema import Report
+from hwgen.source import COPY, PREFIX, Source
+from hwgen.verification import (
+    Level,
+    Prediction,
+    Verification,
+    check_labels,
+    compare_csim,
+    fidelity,
+    float_classes,
+    golden,
+    prediction,
+)
+
+CONFIG, REPORT, PAGE = "hwgen.yaml", "report.json", "report.html"
+"""Names in a design folder, beside ``program/``, ``hls/`` and the model's copy."""
+
+RANDOM_CALIBRATION = 4
+"""Random images on which a preset is calibrated when it is given none."""
+DEFAULT_IMAGES = {"golden": 64, "csim": 2}
+"""Random images that ``verify`` tries when it is given none."""
+TEST_BENCH_IMAGES = 1
+"""Calibration images that the HLS test bench carries."""
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Built:
+    """What only a design that was built here knows; it decides what ``write`` writes."""
+
+    board: Board
+    images: np.ndarray
+
+
+class Design:
+    """A model compiled for an engine. ``build`` makes one, ``open_design`` reads one.
+
+    Attributes:
+        config: the effective configuration.
+        program: instructions and weights.
+        directory: the folder it was written to or read from; None before ``write``.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        config: Config,
+        program: Program,
+        report: Report,
+        *,
+        built: _Built | None = None,
+        directory: Path | None = None,
+    ) -> None:
+        self.config = config
+        self.program = program
+        self.directory = directory
+        self._source = source
+        self._report = report
+        self._built = built
+
+    def report(self) -> dict[str, Any]:
+        """The content of ``report.json``; ``docs/report.md`` explains it."""
+        return self._report.model_dump(mode="json", by_alias=True)
+
+    @property
+    def summary(self) -> Report:
+        """The report as an object."""
+        return self._report
+
+    def write(self, directory: str | Path, force: bool = False) -> None:
+        """Writes the folder: all of it, or nothing.
+
+        Raises:
+            OutputError: the folder holds something else and ``force`` is not given.
+        """
+        if self._built is None:
+            raise ProgramError(
+                f"This design was opened from {self.directory}; copy that folder, or build the "
+                "model again to write it elsewhere."
+            )
+        directory = Path(directory)
+        files = {
+            **program_files(self.program),
+            **self._hls(self._built),
+            **self._source.copy(),
+            CONFIG: self.config.to_yaml().encode(),
+            **self._report_files(),
+        }
+        BuildPlan(files).write(directory, force=force)
+        self.directory = directory
+
+    def predict(self, images: np.ndarray) -> Prediction:
+        """Classes by the integer reference, for uint8 images (N, H, W, C) or (N, H, W).
+
+        Raises:
+            DataError: the images do not fit the model.
+        """
+        return prediction(self.program, golden(self.program, images, silent))
+
+    def verify(
+        self,
+        level: Level = "golden",
+        data: Data | str | Path | None = None,
+        images: int | None = None,
+        progress: Progress | None = None,
+    ) -> Verification:
+        """Runs the integer reference and the float model, at level ``csim`` the HLS C++ too.
+
+        What is found enters the report; in a written folder it is brought up to date.
+
+        Args:
+            data: images, with labels for the top-1 figures; random pixels where None.
+            images: how many of them, the first ones; None for all (64 or 2 random ones).
+
+        Raises:
+            VerificationError: C simulation and reference disagree; names the first difference.
+            DataError, ModelError, ToolError: as the message says.
+        """
+        progress = progress or silent
+        chosen = self._data(data, images, level)
+        check_labels(chosen, self.program.output.columns)
+        output = golden(self.program, chosen.images, progress)
+        int8 = prediction(self.program, output).labels
+        csim = None
+        if level == "csim":
+            files = self.directory or self._hls(self._need_built())
+            csim = compare_csim(files, self.program, chosen.images, output, progress)
+        logits = self._source.float_logits(self.config.input)
+        float_ = float_classes(logits, chosen.images, progress)
+        found = fidelity(chosen, int8, float_)
+        self._record(found if data is not None else None, csim)
+        return Verification(level, data is not None, found, int8, float_, csim)
+
+    def _data(self, data: Data | str | Path | None, count: int | None, level: Level) -> Data:
+        if count is not None and count < 1:
+            raise DataError(f"{count} images were asked for; at least one is needed.")
+        if data is None:
+            return Data(_random_images(self._report, count or DEFAULT_IMAGES[level], seed=1))
+        return (data if isinstance(data, Data) else load_data(data)).first(count)
+
+    def _need_built(self) -> _Built:
+        assert self._built is not None, "a design is built here or has a folder"
+        return self._built
+
+    def _hls(self, built: _Built) -> dict[str, bytes]:
+        beats = self.program.input.pack(built.images, self.program.engine.lanes)
+        return hls_project(self.program, built.board.part, self._report.clock_mhz, beats)
+
+    def _report_files(self) -> dict[str, bytes]:
+        return {REPORT: self._report.to_json().encode(), PAGE: html(self._report)}
+
+    def _record(self, found: Any, csim: Any) -> None:
+        """Puts results into the report, and into the folder where there is one."""
+        report = self._report
+        if found is not None:
+            report = report.model_copy(update={"fidelity": found})
+        if csim is not None:
+            report = report.model_copy(
+                update={"verification": report.verification.model_copy(update={"csim": csim})}
+            )
+        if report == self._report:
+            return
+        self._report = report
+        if self.directory is not None:
+            _update(self.directory, self._report_files())
+
+
+def build(
+    model: str | Path,
+    board: str | None = None,
+    config: Config | str | Path | None = None,
+    calibration: Data | np.ndarray | str | Path | None = None,
+    progress: Progress | None = None,
+) -> Design:
+    """Reads, quantises and compiles a model. Nothing is written.
+
+    Args:
+        model: an ONNX file, or ``preset:NAME`` for random weights.
+        board: in place of the configuration's.
+        config: a YAML file, or a Config; the defaults where None.
+        calibration: images the model is meant for; presets take random ones where None.
+
+    Raises:
+        HwgenError: the message says what is wrong and what to do.
+    """
+    progress = progress or silent
+    settings = config if isinstance(config, Config) else load_config(config)
+    target = load_board(board or settings.board)
+    source = Source.of(model)
+    if calibration is None and source.path is not None:
+        _need_calibration(source.path)
+    progress("reading the model", 0, 0)
+    graph = source.graph(settings.input)
+    settings = _effective(settings, target, graph)
+    images, notes = _calibration(calibration, source, graph, settings)
+    canonical = canonicalise(graph)
+    program = compile_model(
+        canonical,
+        images,
+        settings.quantisation,
+        settings.engine.resolve(),
+        class_token_only=settings.class_token_only,
+        progress=lambda done, total: progress("quantising", done, total),
+    )
+    single = single_rows(canonical) if settings.class_token_only else {}
+    size = macs(canonical, single), parameters(graph)
+    progress("estimating", 0, 0)
+    report = make_report(source.recorded, graph, size, program, target, settings, notes)
+    built = _Built(target, images[:TEST_BENCH_IMAGES])
+    return Design(source, settings, program, report, built=built)
+
+
+def open_design(directory: str | Path) -> Design:
+    """A design that ``write`` wrote.
+
+    Raises:
+        ProgramError: the folder is no design, or is damaged.
+    """
+    directory = Path(directory)
+    try:
+        report = Report.model_validate_json((directory / REPORT).read_bytes())
+    except OSError as error:
+        raise ProgramError(
+            f"{directory} is no folder that hwgen wrote: {REPORT} cannot be read "
+            f"({error.strerror}). Make one with 'hwgen build MODEL -o {directory}'."
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise ProgramError(
+            f"{directory / REPORT} is damaged or from another version of hwgen ({place}: "
+            f"{first['msg']}). Build the model again."
+        ) from None
+    if report.source.startswith(PREFIX):
+        source = Source.of(report.source)
+    else:
+        source = Source(report.model, directory / COPY)
+    config = load_config(directory / CONFIG)
+    return Design(source, config, read_program(directory), report, directory=directory)
+
+
+def _effective(config: Config, board: Board, graph: Graph) -> Config:
+    """``config`` with every default written out, so that it says all that the design depends on."""
+    engine = config.engine.resolve(board.engine)
+    return config.model_copy(
+        update={
+            "board": board.name,
+            "clock_mhz": config.clock_mhz or board.clock_mhz,
+            "input": InputSettings(mean=graph.input.mean, std=graph.input.std),
+            "engine": EngineSettings(**vars(engine)),
+        }
+    )
+
+
+def _need_calibration(path: Path) -> None:
+    if path.is_file():
+        raise DataError(
+            f"{path.name} needs calibration images: quantisation takes the ranges of its "
+            "activations from them. Give 32 to 128 typical images with --calib DATA.npz (in "
+            "Python: calibration=...): an array 'images', uint8, N x height x width [x channels]."
+        )
+
+
+def _calibration(
+    given: Data | np.ndarray | str | Path | None, source: Source, graph: Graph, config: Config
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Calibration images, uint8 (N, H, W, C), and what the report must say about them."""
+    shape = (graph.input.height, graph.input.width, graph.input.channels)
+    if given is None:
+        note = (
+            f"{source.name} is a preset: its weights are random, so its speed and size are real "
+            "and its answers mean nothing."
+        )
+        warning = f"No calibration data: {RANDOM_CALIBRATION} random images are used."
+        _LOG.warning("%s %s", note, warning)
+        return _random((RANDOM_CALIBRATION, *shape), seed=0), (note,)
+    if isinstance(given, np.ndarray):
+        given = Data(given[..., None] if given.ndim == 3 else given)
+    elif not isinstance(given, Data):
+        given = load_data(given)
+    images = given.first(config.quantisation.calibration_images).images
+    if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
+        raise DataError(
+            f"The calibration images are {images.dtype} of shape {images.shape}; {source.name} "
+            f"takes uint8 of shape (N, {', '.join(map(str, shape))}): height, width, channels."
+        )
+    return images, ()
+
+
+def _random_images(report: Report, count: int, seed: int) -> np.ndarray:
+    image = report.input
+    return _random((count, image.height, image.width, image.channels), seed)
+
+
+def _random(shape: tuple[int, ...], seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def _update(directory: Path, files: dict[str, bytes]) -> None:
+    """Replaces ``files`` in a design folder, in its manifest too, each at once."""
+    path = directory / MANIFEST
+    manifest = json.loads(path.read_bytes())
+    for name, data in files.items():
+        manifest["files"][name] = {
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+    files = {**files, MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()}
+    for name, data in files.items():
+        fresh = directory / f".{name}.new"
+        fresh.write_bytes(data)
+        fresh.replace(directory / name)

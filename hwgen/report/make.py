@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Report of a freshly built design."""
+
+import importlib.metadata
+import platform
+
+from hwgen.boards import Board
+from hwgen.config import Config
+from hwgen.estimate.cycles import estimate_cycles
+from hwgen.estimate.fit import fit
+from hwgen.estimate.resources import predict_resources
+from hwgen.estimate.result import InstructionCycles
+from hwgen.estimate.timing import timing_for
+from hwgen.estimate.usage import Usage
+from hwgen.ir.graph import Graph
+from hwgen.program.instructions import Instruction, disassemble
+from hwgen.program.program import Program
+from hwgen.report.parts import parts
+from hwgen.report.schema import (
+    Cycles,
+    InputReport,
+    InstructionReport,
+    Module,
+    Report,
+    ResourceReport,
+    Resources,
+)
+
+PACKAGES = ("numpy", "onnx", "onnxruntime")
+"""Packages whose version can change a design."""
+
+PREDICTED = (
+    "Cycles and resources are predicted by a model of the engine; neither RTL simulation nor "
+    "Vivado has confirmed them."
+)
+NO_VITIS = (
+    "Vitis HLS and Vivado have not been run. The C++ is compiled with g++ for simulation, so its "
+    "clock is a target, not a result."
+)
+
+
+def make_report(
+    source: str,
+    graph: Graph,
+    size: tuple[int, int],
+    program: Program,
+    board: Board,
+    config: Config,
+    notes: tuple[str, ...],
+) -> Report:
+    """What is known before anything was measured.
+
+    Args:
+        source: what ``Source.recorded`` says.
+        size: multiplications and parameters of the network.
+        config: the effective one.
+        notes: what else the reader must know.
+
+    Raises:
+        FitError: the engine does not fit the board.
+    """
+    clock = config.clock_mhz or board.clock_mhz
+    macs, parameters = size
+    cycles = estimate_cycles(program, timing_for(board, clock))
+    return Report(
+        model=program.name,
+        source=source,
+        input=InputReport(
+            height=graph.input.height,
+            width=graph.input.width,
+            channels=graph.input.channels,
+            mean=graph.input.mean,
+            std=graph.input.std,
+        ),
+        classes=program.classes,
+        board=board.name,
+        device=board.part,
+        config_digest=config.digest(),
+        tool_versions=tool_versions(),
+        lanes=program.engine.lanes,
+        macs=macs,
+        parameters=parameters,
+        weight_bytes=program.weights.nbytes,
+        clock_mhz=clock,
+        cycles=Cycles(predicted=cycles.total),
+        fps=clock * 1e6 / cycles.total,
+        latency_ms=cycles.total / clock / 1e3,
+        mac_utilisation=macs / (cycles.total * program.engine.lanes**2),
+        resources=_resources(program, board),
+        limits=(PREDICTED, NO_VITIS, *notes),
+        instructions=tuple(
+            _instruction(*item)
+            for item in zip(
+                program.instructions, parts(program.instructions), cycles.instructions, strict=True
+            )
+        ),
+    )
+
+
+def tool_versions() -> dict[str, str | None]:
+    """Versions of hwgen and of what it computes with."""
+    installed = {name: _version(name) for name in ("hwgen", *PACKAGES)}
+    return {**installed, "python": platform.python_version(), "vitis": None, "vivado": None}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _resources(program: Program, board: Board) -> ResourceReport:
+    predicted = predict_resources(program.engine, ultra_ram=board.ultra_ram)
+    fit(predicted, board.usable, board.name)
+    return ResourceReport(
+        predicted=Resources(**vars(predicted.total)),
+        limits=Resources(**board.usable.model_dump()),
+        device=Resources(**board.resources.model_dump()),
+        modules=tuple(_module(name, usage) for name, usage in predicted.modules.items()),
+    )
+
+
+def _module(name: str, usage: Usage) -> Module:
+    return Module(name=name.replace("_", " "), **vars(usage))
+
+
+def _instruction(
+    instruction: Instruction, place: tuple[str, str], cycles: InstructionCycles
+) -> InstructionReport:
+    block, part = place
+    return InstructionReport(
+        index=cycles.index,
+        label=cycles.label,
+        block=block,
+        part=part,
+        opcode=instruction.opcode.name,
+        text=disassemble(instruction),
+        macs=cycles.macs,
+        cycles=cycles.cycles,
+        stalls={str(cause): count for cause, count in cycles.stalls.items() if count},
+    )

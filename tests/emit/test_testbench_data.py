@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test bench's data agree with what the reference interpreter does."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwgen.emit.testbench_data import destinations, golden_trace, testbench_files
+from hwgen.golden.interpreter import Interpreter
+from hwgen.program.extent import Extent
+from hwgen.program.program import Program
+
+Images = Callable[..., np.ndarray]
+
+
+def test_destinations_are_those_of_the_interpreter(program: Program, make_images: Images) -> None:
+    seen: dict[int, Extent] = {}
+    Interpreter(program).run(
+        make_images(1, program), lambda index, extent, _: seen.update({index: extent})
+    )
+    expected = [seen.get(index) for index in range(len(program.instructions))]
+    assert destinations(program) == expected
+
+
+def test_files(program: Program, make_images: Images) -> None:
+    beats = make_images(2, program)
+    output, trace = golden_trace(program, beats[:1])
+    files = testbench_files(
+        program, beats, first_image=7, expected=np.repeat(output, 2, axis=0), trace=trace
+    )
+    assert files["run.txt"] == b"images 2\nfirst_image 7\noutput_vectors 1\n"
+    lines = files["instructions.txt"].decode().splitlines()
+    assert lines[0] == "0 -1 0 0 0 0 rows"
+    assert lines[3] == "3 0 0 5 2 5 embed"
+    assert lines[10] == "10 3 0 1 1 1 head"
+    assert len(files["expected.bin"]) == 2 * 16 * 2
+    values = sum(e.slices * e.rows for e in destinations(program) if e) * 16
+    assert len(files["trace.bin"]) == 2 * values
+    assert files["trace.bin"].endswith(output.tobytes())
+    assert set(testbench_files(program, beats)) == set(files) - {"expected.bin", "trace.bin"}
