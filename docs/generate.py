@@ -7,9 +7,12 @@ A table stands between ``<!-- name -->`` and ``<!-- end -->``; a test checks tha
 import re
 from pathlib import Path
 
+from hwgen.config import Config
 from hwgen.numerics.error_bounds import error_bounds
 from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
 from hwgen.program.status import MEANING
+from hwgen.report.keys import keys
+from hwgen.report.schema import Report
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -38,6 +41,16 @@ def blocks() -> dict[str, str]:
     tables["regions"] = table(("code", "region"), [(int(r), f"`{r.name}`") for r in Region])
     tables["errors"] = table(
         ("code", "name", "meaning"), [(int(c), f"`{c.name}`", text) for c, text in MEANING.items()]
+    )
+    tables["configuration-keys"] = table(
+        ("key", "default", "meaning"),
+        [
+            (f"`{key}`", f"`{default}`" if default else "", text)
+            for key, default, text in keys(Config)
+        ],
+    )
+    tables["report-keys"] = table(
+        ("key", "meaning"), [(f"`{key}`", text) for key, _, text in keys(Report)]
     )
     tables["error-bounds"] = table(
         ("function", "inputs tried", "number", "measure", "largest error", "at input"),

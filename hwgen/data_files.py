@@ -18,7 +18,7 @@ _FORM = (
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """``images`` uint8 (N, height, width, channels), N at least 1; ``labels`` int64 (N,) or None."""
+    """``images`` uint8 (N, height, width, channels), N >= 1; ``labels`` int64 (N,) or None."""
 
     images: np.ndarray
     labels: np.ndarray | None = None

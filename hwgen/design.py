@@ -4,7 +4,7 @@
 import hashlib
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from hwgen.data_files import Data, load_data
 from hwgen.emit.hls import hls_project
 from hwgen.emit.plan import MANIFEST, BuildPlan
 from hwgen.emit.program_files import program_files, read_program
-from hwgen.errors import DataError, ProgramError
+from hwgen.errors import DataError, OutputError, ProgramError
 from hwgen.ir.count import macs, parameters
 from hwgen.ir.graph import Graph
 from hwgen.passes import canonicalise
@@ -118,6 +118,16 @@ class Design:
         }
         BuildPlan(files).write(directory, force=force)
         self.directory = directory
+
+    def attach(self, name: str, content: bytes) -> None:
+        """Adds a file to the written folder; a later ``write`` there may replace it.
+
+        Raises:
+            OutputError: there is no folder yet.
+        """
+        if self.directory is None:
+            raise OutputError("The design has no folder yet; call write() first.")
+        _update(self.directory, {name: content})
 
     def predict(self, images: np.ndarray) -> Prediction:
         """Classes by the integer reference, for uint8 images (N, H, W, C) or (N, H, W).

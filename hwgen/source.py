@@ -2,16 +2,15 @@
 """Where a model comes from: an ONNX file, or a preset with random weights."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from hwgen.config import InputSettings
-from hwgen.errors import ModelError
-from hwgen.frontend.load import load
-from hwgen.frontend.reference import float_reference
+from hwgen.errors import ConfigError, ModelError
+from hwgen.frontend import float_reference, load
 from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Graph
 from hwgen.presets import preset
@@ -49,9 +48,10 @@ class Source:
 
         Raises:
             ModelError: the file is missing, damaged or not supported, or there is no such preset.
+            ConfigError: a preset with the wrong number of means.
         """
         if self.path is None:
-            return preset(self.name)
+            return _with_normalisation(preset(self.name), settings)
         return load(self.path, _normalisation(settings))
 
     def float_logits(self, settings: InputSettings) -> Logits:
@@ -61,7 +61,7 @@ class Source:
             ModelError: as for ``graph``.
         """
         if self.path is None:
-            graph = preset(self.name)
+            graph = self.graph(settings)
             return lambda images: logits(graph, images)
         return float_reference(self.path, _normalisation(settings)).logits
 
@@ -95,3 +95,14 @@ def _normalisation(
     if settings.mean is None or settings.std is None:
         return None
     return settings.mean, settings.std
+
+
+def _with_normalisation(graph: Graph, settings: InputSettings) -> Graph:
+    if settings.mean is None or settings.std is None:
+        return graph
+    if len(settings.mean) != graph.input.channels:
+        raise ConfigError(
+            f"input.mean and input.std hold {len(settings.mean)} numbers; {graph.name} takes "
+            f"images of {graph.input.channels} channels. Give one number per channel."
+        )
+    return replace(graph, input=replace(graph.input, mean=settings.mean, std=settings.std))

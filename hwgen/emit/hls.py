@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.emit.headers import config_header, instruction_header, tables_header
 from hwgen.emit.registers import registers
 from hwgen.emit.templates import render
-from hwgen.emit.testbench_data import golden_trace, testbench_files
+from hwgen.emit.testbench_data import bench_files, golden_trace
 from hwgen.errors import DataError
 from hwgen.golden.interpreter import Interpreter, batches
 from hwgen.package_data import data_folder
@@ -89,7 +89,7 @@ def _test_data(program: Program, beats: np.ndarray) -> dict[str, bytes]:
     interpreter = Interpreter(program)
     rest = [interpreter.run(part) for part in batches(beats[1:], GOLDEN_BATCH)]
     expected = np.concatenate([first, *rest])
-    return testbench_files(program, beats, expected=expected, trace=trace)
+    return bench_files(program, beats, expected=expected, trace=trace)
 
 
 def _memory_bytes(program: Program, beats: np.ndarray) -> int:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hwgen.golden.interpreter import TOKEN_REGISTERS, Interpreter
+from hwgen.golden.interpreter import Interpreter
 from hwgen.program.extent import Extent, writes
 from hwgen.program.instructions import Attention, Matmul, SetTokens
 from hwgen.program.memory import stripe
@@ -24,8 +24,10 @@ from hwgen.program.program import Program
 
 
 def destinations(program: Program) -> list[Extent | None]:
-    """What each instruction writes, token registers resolved."""
-    tokens = [0] * TOKEN_REGISTERS
+    """What each instruction writes, token registers resolved (those that do not exist read 0,
+    for the engine stops there).
+    """
+    tokens: dict[int, int] = {}
     result = []
     for op in program.instructions:
         rows = 0
@@ -33,7 +35,7 @@ def destinations(program: Program) -> list[Extent | None]:
             case SetTokens():
                 tokens[op.register] = op.rows
             case Matmul() | Attention():
-                rows = tokens[op.rows_register - 1] if op.rows_register else op.rows
+                rows = tokens.get(op.rows_register - 1, 0) if op.rows_register else op.rows
         result.append(writes(op, rows))
     return result
 
@@ -55,7 +57,7 @@ def golden_trace(program: Program, beats: np.ndarray) -> tuple[np.ndarray, list[
     return output, trace
 
 
-def testbench_files(
+def bench_files(
     program: Program,
     beats: np.ndarray,
     *,

@@ -67,7 +67,7 @@ class Array:
         self._swapped = 0
         self.free = timing.startup
         """First cycle in which the next row can enter."""
-        self.loader = 0
+        self.loader = timing.startup
         """First cycle in which the loader can take the next tile."""
         self.busy = 0
         self.stalls: Counter[Cause] = Counter({Cause.STARTUP: timing.startup})

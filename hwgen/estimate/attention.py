@@ -53,10 +53,6 @@ class HeadPipeline:
     def _slices(self, head: int) -> range:
         return range(head * self._op.head_slices, (head + 1) * self._op.head_slices)
 
-    def _tile(self, ready: np.ndarray, first: int, last: int) -> Tile:
-        """Keys (or values) ``first`` to ``last - 1``, one vector each, as stationary operand."""
-        return Tile(int(ready[first:last].max()), last - first, Cause.PIPELINE)
-
     def _scores(self, head: int) -> np.ndarray:
         """Q K^T of one head; returns when each row's scores are complete."""
         array = self._machine.array
@@ -67,7 +63,9 @@ class HeadPipeline:
         streams = {s: self._queries(s, room) for s in self._slices(head)}
         for first, last in self._key_slices:
             for k, (part, stream) in enumerate(streams.items()):
-                tile = self._tile(self._key[part], first, last)
+                # A key is a column of the tile and lies in WORK as it is loaded.
+                keys = self._key[part, first:last]
+                tile = Tile(int(keys.max()), last - first, Cause.PIPELINE)
                 entries = array.run(stream, tile, accumulate=k > 0)
         return entries + array.latency
 
@@ -98,7 +96,9 @@ class HeadPipeline:
         for part in self._slices(head):
             entries = np.zeros(self._rows, np.int64)
             for k, (first, last) in enumerate(self._key_slices):
-                tile = self._tile(self._value[part], first, last)
+                # VALUE hands out columns: one channel of all these values a vector.
+                values = self._value[part, first:last]
+                tile = Tile(int(values.max()), self._machine.engine.lanes, Cause.PIPELINE)
                 entries = array.run(stream, tile, accumulate=k > 0)
             end = self._machine.store(self._destination, part, entries)
         self._exponentials_left.append(array.free)

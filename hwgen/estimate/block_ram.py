@@ -10,13 +10,21 @@ BRAM36_SHAPES = ((72, 512), (36, 1024), (18, 2048), (9, 4096), (4, 8192), (2, 16
 URAM_WIDTH, URAM_DEPTH = 72, 4096
 
 
-def bram36(width: int, depth: int) -> int:
-    """RAMB36E2 of a simple dual-port memory of ``depth`` words of ``width`` bits.
+def bram36_grid(width: int, depth: int) -> tuple[int, int]:
+    """Columns and rows of RAMB36E2 that make a simple dual-port memory of ``depth`` words of
+    ``width`` bits: the fewest blocks of one shape, and of those the fewest rows.
 
-    All blocks have one shape, the best. Yosys builds 2048 bits x 1024 the same way (57 blocks);
-    with a write enable for each 64 bits each bank counts by itself: 32 times 64 x 1024 is 64.
+    Yosys builds 2048 bits x 1024 the same way (57 blocks). With a write enable for each 64 bits
+    each bank counts by itself: 32 times 64 x 1024 is 64.
     """
-    return min(-(-width // w) * -(-depth // d) for w, d in BRAM36_SHAPES)
+    grids = [(-(-width // w), -(-depth // d)) for w, d in BRAM36_SHAPES]
+    return min(grids, key=lambda grid: (grid[0] * grid[1], grid[1]))
+
+
+def bram36(width: int, depth: int) -> int:
+    """RAMB36E2 of that memory."""
+    columns, rows = bram36_grid(width, depth)
+    return columns * rows
 
 
 def uram(width: int, depth: int) -> int:

@@ -13,6 +13,7 @@ from hwgen.estimate.machine import Machine
 from hwgen.estimate.result import Cause, CycleEstimate, InstructionCycles
 from hwgen.estimate.timing import Timing
 from hwgen.estimate.work import Counts, macs, resolve
+from hwgen.golden.interpreter import legal
 from hwgen.program.engine import EngineConfig
 from hwgen.program.extent import reads, writes
 from hwgen.program.instructions import Attention, Instruction, Load, Matmul
@@ -26,7 +27,7 @@ def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEsti
         timing: time constants; the ZCU102 at 300 MHz where None.
 
     Raises:
-        ProgramError: an operand lies outside its buffer.
+        ProgramError: the engine would refuse an instruction.
     """
     machine = Machine(program.engine, timing or Timing())
     items: list[InstructionCycles] = []
@@ -38,16 +39,14 @@ def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEsti
         end = max(start, _execute(machine, instruction, counts))
         done = max(done, end)
         busy, stalls = machine.array.settle()
-        if index == len(steps) - 1:
-            stalls |= {Cause.DRAIN: done - machine.array.free} if done > start else {}
+        if index == len(steps) - 1 and done > machine.array.free:
+            stalls[Cause.DRAIN] = done - machine.array.free
             end = done
         work = macs(instruction, counts, program.engine.lanes)
         items.append(
             InstructionCycles(index, label, instruction.opcode, start, end, busy, stalls, work)
         )
-    return CycleEstimate(
-        program.name, done, program.engine.lanes, tuple(items), machine.reads.busy
-    )
+    return CycleEstimate(program.name, done, program.engine.lanes, tuple(items), machine.reads.busy)
 
 
 def _execute(machine: Machine, instruction: Instruction, counts: Counts) -> int:
@@ -65,11 +64,10 @@ def _execute(machine: Machine, instruction: Instruction, counts: Counts) -> int:
 
 def _check(instruction: Instruction, counts: Counts, engine: EngineConfig, where: str) -> None:
     destination = writes(instruction, counts.rows)
-    extents = reads(instruction, counts.rows, counts.keys)
-    for extent in (*extents, *([destination] if destination else [])):
-        if not extent.fits(engine):
-            raise ProgramError(
-                f"{where}: {extent.slices} slices of {extent.rows} rows from vector "
-                f"{extent.address} do not lie inside the {extent.buffer.name.lower()} buffer. "
-                "Build the program for this engine again."
-            )
+    if destination is None:
+        return
+    if not legal(instruction, reads(instruction, counts.rows, counts.keys), destination, engine):
+        raise ProgramError(
+            f"{where}: the engine refuses it, an operand does not fit a buffer or may not be "
+            "combined with the others. Build the model for this engine's configuration."
+        )

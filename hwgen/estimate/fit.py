@@ -5,17 +5,15 @@ from hwgen.boards import Limits
 from hwgen.errors import FitError
 from hwgen.estimate.usage import KINDS, TITLES, Resources
 
-_REMEDIES: dict[str, dict[str, str]] = {
-    "bram36": {
-        "prefetch_buffer": "engine.prefetch_depth",
-        "residual_buffer": "engine.residual_depth",
-        "work_buffer": "engine.work_depth",
-        "value_buffer": "engine.value_depth",
-        "score_buffers": "engine.score_depth",
-        "accumulator": "engine.max_rows",
-    },
+_DEPTHS = {
+    "prefetch_buffer": "engine.prefetch_depth",
+    "residual_buffer": "engine.residual_depth",
+    "work_buffer": "engine.work_depth",
+    "value_buffer": "engine.value_depth",
+    "score_buffers": "engine.score_depth",
+    "accumulator": "engine.max_rows",
 }
-_REMEDIES["uram"] = _REMEDIES["bram36"]
+"""The setting that a module's memory follows from."""
 
 
 def fit(resources: Resources, limits: Limits, board: str = "the board") -> None:
@@ -49,9 +47,7 @@ def fit(resources: Resources, limits: Limits, board: str = "the board") -> None:
 
 
 def _advice(kind: str, users: list[str]) -> str:
-    fields = [field for name in users if (field := _REMEDIES.get(kind, {}).get(name))]
-    if fields:
-        return f"Lower {fields[0]} (or {', '.join(fields[1:])})." if fields[1:] else (
-            f"Lower {fields[0]}."
-        )
+    fields = [_DEPTHS[name] for name in users if name in _DEPTHS]
+    if kind in ("bram36", "uram") and fields:
+        return f"Lower {' or '.join(fields)}, or choose a larger board."
     return "Choose a smaller engine.lanes or a larger board."

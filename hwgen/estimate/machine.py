@@ -76,6 +76,7 @@ class Machine:
         for n in range(op.output_slices):
             entries = np.zeros(rows, np.int64)
             for k, stream in enumerate(streams):
+                # Eight bytes a channel are as many beats; they come ahead of the first tile.
                 beats = self.engine.lanes + (PARAMETER_BYTES if k == 0 else 0)
                 tile = Tile(self.reads.fetch(beats), beats, Cause.MEMORY)
                 entries = self.array.run(stream, tile, accumulate=k > 0)

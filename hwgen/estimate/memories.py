@@ -5,7 +5,7 @@ Block counts follow from width and depth (``block_ram``). The logic around them 
 hand: a 4-to-1 multiplexer a LUT, so joining n blocks in depth takes (n - 1) / 3 LUT a bit.
 """
 
-from hwgen.estimate.block_ram import BRAM36_SHAPES, LUTRAM_DEPTH, URAM_DEPTH, bram36, lutram, uram
+from hwgen.estimate.block_ram import LUTRAM_DEPTH, bram36_grid, lutram, uram
 from hwgen.estimate.usage import Usage
 from hwgen.program.engine import EngineConfig
 
@@ -20,13 +20,8 @@ def memory(width: int, depth: int, *, ultra: bool = False) -> Usage:
     if ultra:
         # UltraRAM joins in depth through its own cascade.
         return Usage(ff=registers, uram=uram(width, depth))
-    blocks = bram36(width, depth)
-    deep = min(-(-depth // d) for w, d in BRAM36_SHAPES if _blocks(width, depth, w, d) == blocks)
-    return Usage(lut=width * -(-(deep - 1) // 3), ff=registers, bram36=blocks)
-
-
-def _blocks(width: int, depth: int, shape_width: int, shape_depth: int) -> int:
-    return -(-width // shape_width) * -(-depth // shape_depth)
+    columns, rows = bram36_grid(width, depth)
+    return Usage(lut=width * -(-(rows - 1) // 3), ff=registers, bram36=columns * rows)
 
 
 def residual_buffer(engine: EngineConfig, *, ultra: bool = False) -> Usage:
@@ -40,7 +35,7 @@ def work_buffer(engine: EngineConfig, *, ultra: bool = False) -> Usage:
 
 
 def value_buffer(engine: EngineConfig) -> Usage:
-    """int8 vectors in ``lanes`` byte-wide banks, so that rows and columns can both be read.
+    """int8 vectors in ``lanes`` byte-wide banks, so that rows are written and columns read.
     Byte rotators on both ports: log4(lanes) levels of 4-to-1 multiplexers.
     """
     bits = 8 * engine.lanes

@@ -24,7 +24,7 @@ class Timing:
     # Array bubble at each MATMUL and at each pass of a head. Instruction fetch itself is hidden.
     issue: int = 8
     # Vectors a cycle from the prefetch, WORK or VALUE buffer into the shadow weights: the array
-    # takes one weight row of ``lanes`` bytes a cycle.
+    # takes the ``lanes`` weights of one channel a cycle.
     tile_vectors: int = 1
     # Row entry to partial sums: 13 in the array (B, M, P, 7 cascades, 3 tree levels), the rest
     # buffer read and operand selection.

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from hwgen.frontend.builder import Builder
-from hwgen.frontend.names import label, value_name
+from hwgen.frontend.names import label, shared_parent, value_name
 from hwgen.frontend.refusal import Refused
 from hwgen.frontend.values import Known, Matrix, Probabilities, Scores, View, in_order
 from hwgen.ir.graph import Attention
@@ -52,8 +52,9 @@ def mix(builder: Builder, node: ir.Node, probabilities: View, value: View) -> Vi
     if _heads(builder, value) != parts.heads:
         raise Refused(f"the value has other heads than query and key: {value.shape}")
     columns = _joined(builder, value, "value")
+    makers = [builder.producer(made).name for made in (parts.query, parts.key, columns)]
     op = Attention(
-        label(node),
+        shared_parent(makers) or label(node),
         parts.query.name,
         parts.key.name,
         columns.name,

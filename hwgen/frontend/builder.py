@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from hwgen.frontend.names import part_name
 from hwgen.frontend.refusal import Refused
 from hwgen.frontend.values import Matrix, View, in_order, rows_and_columns
 from hwgen.ir.graph import Linear, Op, Scale, TakeToken
@@ -73,7 +74,7 @@ class Builder:
             )
         part = replace(
             linear,
-            name=f"{linear.name}.{role}",
+            name=part_name(linear.name, role),
             output=f"{linear.output}.{role}",
             weight=linear.weight[columns],
             bias=linear.bias[columns],

@@ -62,13 +62,13 @@ def _add_constant(builder: Builder, node: ir.Node, x: View, constant: np.ndarray
     if rows is None or not isinstance(x.source, Matrix):
         raise Refused(f"it adds a constant of shape {constant.shape} to a value of {x.shape}")
     producer = builder.producer(x.source)
-    output = value_name(node)
+    name, output = label(node), value_name(node)
     op: Op
     match producer:
         case Linear() | PatchEmbedding() if (rows == rows[0]).all():
-            op = replace(producer, output=output, bias=producer.bias + rows[0])
+            op = replace(producer, name=name, output=output, bias=producer.bias + rows[0])
         case LayerNorm() if (rows == rows[0]).all():
-            op = replace(producer, output=output, beta=producer.beta + rows[0])
+            op = replace(producer, name=name, output=output, beta=producer.beta + rows[0])
         case Tokens():
             op = replace(producer, output=output, position=producer.position + rows)
         case PatchEmbedding():
@@ -90,9 +90,9 @@ def _multiply(builder: Builder, node: ir.Node, x: View, constant: np.ndarray) ->
             "arithmetic on the pixels",
             "leave it out of the model and give hwgen the mean and standard deviation",
         )
-    if not np.isfinite(constant).all() or not constant.all():
-        raise Refused("a factor of zero or infinity")
-    if constant.size == 1 and constant.ndim <= len(x.shape):
+    if not np.isfinite(constant).all():
+        raise Refused("a factor that is not finite")
+    if constant.size == 1 and constant.ndim <= len(x.shape) and constant.item() != 0:
         return replace(x, factor=x.factor * float(constant.item()))
     rows = spread(x, constant.astype(np.float32), builder.batch)
     if rows is None or not isinstance(x.source, Matrix) or not (rows == rows[0]).all():
@@ -104,7 +104,7 @@ def _multiply(builder: Builder, node: ir.Node, x: View, constant: np.ndarray) ->
     op: Op
     if isinstance(producer, LayerNorm):
         gamma, beta = producer.gamma * rows[0], producer.beta * rows[0]
-        op = replace(producer, output=value_name(node), gamma=gamma, beta=beta)
+        op = replace(producer, name=label(node), output=value_name(node), gamma=gamma, beta=beta)
     else:
         op = Scale(label(node), producer.output, value_name(node), rows[0])
     return replace(x, source=builder.emit(op, x.source.rows, x.source.columns))

@@ -71,6 +71,8 @@ def concat(builder: Builder, node: ir.Node, operands: Sequence[Known]) -> View:
     axis = node.attributes.get_int("axis")
     if len(x.shape) != 3 or axis not in (1, -2) or x.shape[0] != builder.batch:
         raise Refused(f"it joins along axis {axis} of shape {x.shape}", "class tokens are rows")
+    if any(array.ndim != 3 or array.shape[::2] != x.shape[::2] for array in arrays):
+        raise Refused(f"it joins constants that do not fit the patches of shape {x.shape}")
     tokens = np.concatenate(arrays, axis=1).astype(np.float32)
     if (tokens != tokens[0]).any():
         raise Refused("the class tokens differ between the images of a batch")

@@ -14,13 +14,8 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def label(node: ir.Node) -> str:
-    """The module ``node`` was exported from, as far as the file says; else the node's own name."""
-    try:
-        scopes = ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))
-        module = str(scopes[-2])
-    except (ValueError, SyntaxError, IndexError, TypeError):
-        module = ""
-    return module or node.name or value_name(node)
+    """The module that ``node`` was exported from, as far as the file says; else its own name."""
+    return _scope(node) or _module_of_parameter(node) or node.name or value_name(node)
 
 
 def value_name(node: ir.Node) -> str:
@@ -37,3 +32,33 @@ def unique_names(ops: Sequence[Op]) -> tuple[Op, ...]:
         count = seen[op.name]
         named.append(op if count == 1 else replace(op, name=f"{op.name}_{count}"))
     return tuple(named)
+
+
+def part_name(whole: str, role: str) -> str:
+    """A name for the part of ``whole`` that plays ``role``: a.qkv becomes a.query."""
+    return f"{_parent(whole) or whole}.{role}"
+
+
+def shared_parent(names: Sequence[str]) -> str:
+    """The module that all of ``names`` lie in directly; empty where there is none."""
+    parents = {_parent(name) for name in names}
+    return parents.pop() if len(parents) == 1 else ""
+
+
+def _scope(node: ir.Node) -> str:
+    """What torch notes down about the module; empty where it did not."""
+    try:
+        return str(ast.literal_eval(node.metadata_props.get(_SCOPES, "[]"))[-2])
+    except (ValueError, SyntaxError, IndexError, TypeError):
+        return ""
+
+
+def _module_of_parameter(node: ir.Node) -> str:
+    """The module whose parameter is an operand of ``node``, by the parameter's name."""
+    parameters = (str(v.name) for v in node.inputs if v is not None and v.is_initializer())
+    return next(filter(None, map(_parent, parameters)), "")
+
+
+def _parent(name: str) -> str:
+    """Everything before the last dot of a module's name; empty for a name of another style."""
+    return "" if "/" in name else name.rpartition(".")[0]

@@ -28,6 +28,7 @@ def read(path: Path) -> ir.Model:
     model = _parse(path)
     _check_opset(model, path)
     _check_weights(model, path)
+    _check_structure(path)
     return model
 
 
@@ -89,8 +90,8 @@ def _parse(path: Path) -> ir.Model:
         model = ir.from_proto(proto)
     except Exception as error:  # the deserialiser wraps whatever it met, without a common base
         raise ModelError(
-            f"{path}: the ONNX graph is damaged ({error}). Check the file with onnx.checker and "
-            "export it again."
+            f"{path}: the ONNX graph is damaged ({' '.join(str(error).split())}). Export or copy "
+            "the model again."
         ) from error
     ir.external_data.set_base_dir(model.graph, path.parent)
     return model
@@ -104,6 +105,17 @@ def _check_opset(model: ir.Model, path: Path) -> None:
             f"{OPSETS[0]} to {OPSETS[-1]}. Export with opset_version=18, or convert the file "
             "with onnx.version_converter."
         )
+
+
+def _check_structure(path: Path) -> None:
+    """Undefined names, wrong attributes and the like, by the checker of the ONNX project."""
+    try:
+        onnx.checker.check_model(str(path))
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(
+            f"{path}: the ONNX graph is damaged ({reason}). Export or copy the model again."
+        ) from error
 
 
 def _check_weights(model: ir.Model, path: Path) -> None:

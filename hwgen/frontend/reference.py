@@ -35,6 +35,7 @@ class FloatReference:
                 f"{path}: onnxruntime refuses the model: {error}. Export it again and check it "
                 "with onnx.checker."
             ) from error
+        self._path = path
         self._image = image
         (tensor,) = self._session.get_inputs()
         self._input = tensor.name
@@ -43,7 +44,7 @@ class FloatReference:
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Class scores, float32 (images, classes), for uint8 (images, height, width, channels).
 
-        Raises DataError when the images do not fit the model.
+        Raises DataError when the images do not fit the model, ModelError when onnxruntime fails.
         """
         pixels = normalise_pixels(self._image, images).transpose(0, 3, 1, 2)
         step = self._fixed_batch or _BATCH
@@ -54,7 +55,14 @@ class FloatReference:
         """One call; a fixed batch larger than the images left is filled up with zeros."""
         missing = (self._fixed_batch or len(pixels)) - len(pixels)
         filled = np.pad(pixels, ((0, missing), (0, 0), (0, 0), (0, 0)))
-        output = self._session.run(None, {self._input: np.ascontiguousarray(filled)})[0]
+        try:
+            output = self._session.run(None, {self._input: np.ascontiguousarray(filled)})[0]
+        except Exception as error:
+            raise ModelError(
+                f"{self._path}: onnxruntime fails on {len(filled)} images: {error}. If the model "
+                "was traced, a batch size may be fixed inside it; export it again with the batch "
+                "dynamic."
+            ) from error
         return np.asarray(output, np.float32)[: len(pixels)]
 
 

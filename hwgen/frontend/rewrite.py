@@ -17,7 +17,6 @@ from onnx_ir.passes.common import (
     InlinePass,
     LiftConstantsToInitializersPass,
     RemoveUnusedNodesPass,
-    TopologicalSortPass,
 )
 from onnxscript.rewriter import RewriteRule, RewriteRuleSet, pattern
 
@@ -95,9 +94,7 @@ def _replace_normalize(op: Any, x: Any, epsilon: Any, axis: Any, square_axis: An
     constant = epsilon.const_value
     if None in axes or len(axes) != 1 or constant is None or constant.size != 1:
         return None
-    return op.Normalize(
-        x, epsilon=float(constant.numpy().item()), axis=axes.pop(), _domain=DOMAIN
-    )
+    return op.Normalize(x, epsilon=float(constant.numpy().item()), axis=axes.pop(), _domain=DOMAIN)
 
 
 def _single_integer(axes: ir.Value | ir.Attr) -> int | None:
@@ -124,4 +121,3 @@ def rewrite(model: ir.Model) -> None:
     RewriteRuleSet(_GELU, commute=True).apply_to_model(model)
     RewriteRuleSet(_NORMALIZE, commute=True).apply_to_model(model)
     RemoveUnusedNodesPass()(model)
-    TopologicalSortPass()(model)

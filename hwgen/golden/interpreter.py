@@ -35,7 +35,7 @@ class Memory:
 
     def __init__(self, engine: EngineConfig, batch: int, output_vectors: int) -> None:
         lanes = engine.lanes
-        self._arrays = {
+        self._arrays: dict[Buffer, np.ndarray] = {
             Buffer.RESIDUAL: np.zeros((batch, engine.residual_depth, lanes), np.int16),
             Buffer.WORK: np.zeros((batch, engine.work_depth, lanes), np.int8),
             Buffer.VALUE: np.zeros((batch, engine.value_depth, lanes), np.int8),

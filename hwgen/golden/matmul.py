@@ -28,7 +28,7 @@ def exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         left: (..., rows, K), magnitudes up to 128.
         right: (..., K, columns), magnitudes up to 127.
     """
-    total = np.int64(0)
+    total = np.zeros((), np.int64)
     for start in range(0, left.shape[-1], EXACT_REDUCTION):
         part = slice(start, start + EXACT_REDUCTION)
         product = left[..., part].astype(np.float32) @ right[..., part, :].astype(np.float32)

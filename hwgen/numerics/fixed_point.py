@@ -29,7 +29,9 @@ def round_shift(value: np.ndarray, shift: np.ndarray | int) -> np.ndarray:
     ``shift`` is 1 or more, a scalar or an array that broadcasts against ``value``.
     """
     shift = np.asarray(shift, dtype=np.int64)
-    return (value + (np.int64(1) << (shift - 1))) >> shift
+    result = np.asarray(value + (np.int64(1) << (shift - 1)))
+    result >>= shift
+    return result
 
 
 def saturate(value: np.ndarray, limit: int) -> np.ndarray:
@@ -51,7 +53,8 @@ def requantise(
         shift: 1 to 47.
         limit: ``INT8_MAX`` or ``INT16_MAX``.
     """
-    return saturate(round_shift(accumulator * np.asarray(multiplier, np.int64), shift), limit)
+    result = round_shift(accumulator * np.asarray(multiplier, np.int64), shift)
+    return np.clip(result, -limit, limit, out=result)
 
 
 @dataclass(frozen=True)

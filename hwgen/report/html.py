@@ -56,7 +56,7 @@ def html(report: Report) -> bytes:
         "report/report.html.j2",
         report=report,
         fps=figure(report.fps),
-        latency=f"{report.latency_ms:.2f}" if report.latency_ms < 100 else f"{report.latency_ms:.0f}",
+        latency=figure(report.latency_ms),
         utilisation=percent(report.mac_utilisation),
         fullest=_fullest(report),
         fidelity=fidelity_text(report),
@@ -71,12 +71,12 @@ def html(report: Report) -> bytes:
 
 def figure(value: float) -> str:
     """A number with three significant digits or more, thousands apart."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share as a percentage; a dash where it is unknown."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
+    """A share as a percentage; ``unknown`` where it is None."""
+    return "unknown" if share is None else f"{100 * share:.{digits}f}\u00a0%"
 
 
 def fidelity_text(report: Report) -> str | None:
@@ -142,7 +142,11 @@ def _waiting(report: Report, causes: Counter[str]) -> list[Bar]:
     stalled = sum(causes.values())
     amounts = [("multiplying", useful, "good")]
     amounts += [("padding of edges", max(total - stalled - useful, 0.0), "pad")]
-    amounts += [(f"waiting: {cause}", float(n), "wait") for cause, n in causes.most_common() if n]
+    amounts += [
+        ("waiting: " + cause.replace("_", " "), float(cycles), "wait")
+        for cause, cycles in causes.most_common()
+        if cycles
+    ]
     return [
         Bar(name, percent(cycles / total), (Segment(style, 100 * cycles / total, name),))
         for name, cycles, style in amounts

@@ -27,15 +27,10 @@ class Resources(_Part):
     uram: int | None = Field(default=None, description="UltraRAMs.")
 
 
-class Module(_Part):
+class Module(Resources):
     """One part of the engine and what it is predicted to take."""
 
-    name: str
-    lut: int
-    ff: int
-    dsp: int
-    bram36: int
-    uram: int
+    name: str = Field(description="Which part.")
 
 
 class ResourceReport(_Part):
@@ -84,16 +79,18 @@ class Verification(_Part):
 class InstructionReport(_Part):
     """One instruction of the program."""
 
-    index: int
+    index: int = Field(description="Place in the program, from 0.")
     label: str = Field(description="The operation of the model that it computes.")
     block: str = Field(description="`embedding`, `block N`, `head` or `control`.")
     part: str = Field(description="Its part of the block, such as `attention`.")
-    opcode: str
+    opcode: str = Field(description="Mnemonic; `docs/program.md` says what it does.")
     text: str = Field(description="Disassembly: every field that is not zero.")
     macs: int = Field(
         description="Multiplications, channels padded to whole vectors counted as work."
     )
-    cycles: int = Field(description="Predicted cycles, stalls included; they add up to cycles.predicted.")
+    cycles: int = Field(
+        description="Predicted, stalls included; they add up to `cycles.predicted` of the report."
+    )
     stalls: dict[str, int] = Field(
         description="Cycles of these in which no row enters the array, by cause."
     )
@@ -102,9 +99,9 @@ class InstructionReport(_Part):
 class InputReport(_Part):
     """The image that the network takes, uint8."""
 
-    height: int
-    width: int
-    channels: int
+    height: int = Field(description="Pixels.")
+    width: int = Field(description="Pixels.")
+    channels: int = Field(description="1 for grey, 3 for colour.")
     mean: tuple[float, ...] = Field(description="Subtracted from pixel / 255, per channel.")
     std: tuple[float, ...] = Field(description="Divided by after that, per channel.")
 
@@ -112,12 +109,12 @@ class InputReport(_Part):
 class Report(_Part):
     """Everything that is known about a design. A value that is not known yet is null."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = Field(default=1, description="Of this list of keys.")
     model: str = Field(description="The model's name.")
     source: str = Field(description="`model.onnx` (the copy in this folder) or `preset:NAME`.")
     input: InputReport
     classes: tuple[str, ...] = Field(description="Names of the classes; empty: unknown.")
-    board: str
+    board: str = Field(description="The board's name.")
     device: str = Field(description="The board's FPGA.")
     config_digest: str = Field(description="SHA-256 of the effective configuration.")
     tool_versions: dict[str, str | None] = Field(
@@ -127,7 +124,7 @@ class Report(_Part):
     macs: int = Field(description="Multiplications of one image, padding not counted.")
     parameters: int = Field(description="Weights, biases and embeddings of the model.")
     weight_bytes: int = Field(description="Size of the weight image in DDR.")
-    clock_mhz: float
+    clock_mhz: float = Field(description="Target clock of the engine.")
     cycles: Cycles
     fps: float = Field(description="Images per second at that clock, one image at a time.")
     latency_ms: float = Field(description="Time of one image at that clock.")

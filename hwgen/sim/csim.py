@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit.testbench_data import testbench_files
+from hwgen.emit.testbench_data import bench_files
 from hwgen.errors import DataError, ToolError
 from hwgen.program.program import Program
 from hwgen.sim.csim_build import compile_sources, read_sources, select_sources
@@ -21,33 +21,10 @@ Progress = Callable[[int, int], None]
 
 RUN_TIMEOUT_S = 3600.0
 
-_EQUAL, _DIFFERENT = 0, 1
+_EQUAL, _DIFFERENT, _STOPPED = 0, 1, 3
+"""Exit codes of the test bench."""
 _DONE = re.compile(r"done: (\d+) of (\d+)")
-_MISMATCH = re.compile(
-    r"mismatch: image (\d+), instruction (\d+) \((.*)\), slice (\d+), row (\d+), lane (\d+): "
-    r"expected (-?\d+), found (-?\d+)"
-)
-
-
-@dataclass(frozen=True)
-class Mismatch:
-    """The first value that differs from the golden one."""
-
-    image: int
-    instruction: int
-    label: str
-    slice: int
-    row: int
-    lane: int
-    expected: int
-    found: int
-
-    def __str__(self) -> str:
-        return (
-            f"image {self.image}, instruction {self.instruction} ({self.label}), slice "
-            f"{self.slice}, row {self.row}, lane {self.lane}: expected {self.expected}, found "
-            f"{self.found}"
-        )
+_DIFFERENCE = re.compile(r"(?:mismatch|stopped): (.*)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +78,7 @@ def run_csim(
         result = Path(scratch) / "result.bin"
         finished = _run(
             executable,
-            testbench_files(program, beats),
+            bench_files(program, beats),
             Path(scratch),
             ["--result", result],
             progress,
@@ -126,7 +103,7 @@ def trace_csim(
     *,
     image: int = 0,
     timeout_s: float = RUN_TIMEOUT_S,
-) -> Mismatch | None:
+) -> str | None:
     """Runs one image and compares what every instruction writes with ``trace``.
 
     Args:
@@ -135,22 +112,21 @@ def trace_csim(
         image: the number that the result gives this image.
 
     Returns:
-        The first difference in order of instructions, None if there is none.
+        The first difference in order of instructions, as in "image 0, instruction 12 (block 1
+        fc1), slice 0, row 4, lane 7: expected 12, found -3"; None if there is none.
 
     Raises:
-        ToolError: as for ``run_csim``, and if an instruction did not run.
+        ToolError: as for ``run_csim``.
     """
     executable = compile_csim(source)
-    files = testbench_files(program, beats, first_image=image, trace=trace)
+    files = bench_files(program, beats, first_image=image, trace=trace)
     with tempfile.TemporaryDirectory(prefix="hwgen-csim-") as scratch:
         finished = _run(executable, files, Path(scratch), [], None, timeout_s)
     if finished.code == _EQUAL:
         return None
-    for line in finished.tail:
-        found = _MISMATCH.fullmatch(line)
-        if finished.code == _DIFFERENT and found:
-            number, index, label, *rest = found.groups()
-            return Mismatch(int(number), int(index), label, *(int(value) for value in rest))
+    found = _DIFFERENCE.fullmatch(finished.tail[-1]) if finished.tail else None
+    if finished.code in (_DIFFERENT, _STOPPED) and found:
+        return found[1]
     raise _crashed(finished)
 
 

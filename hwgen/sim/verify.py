@@ -48,57 +48,56 @@ def verify_csim(
         if expected is None:
             expected = golden_outputs(program, beats)
     except EngineFault as fault:
-        _compare_errors(result.errors, fault.code)
+        wrong = np.flatnonzero(result.errors != fault.code)
+        if len(wrong):
+            raise VerificationError(_codes(result.errors, int(wrong[0]), fault.code)) from None
         return result
-    _compare_errors(result.errors, ErrorCode.NONE)
-    different = np.flatnonzero((result.outputs != expected).any(axis=(1, 2)))
-    if len(different):
-        image = int(different[0])
+    wrong = np.flatnonzero(result.errors != ErrorCode.NONE)
+    if len(wrong):
+        image = int(wrong[0])
+        place = _first_difference(source, program, beats, image)
+        raise VerificationError(f"{_codes(result.errors, image, ErrorCode.NONE)} First: {place}.")
+    wrong = np.flatnonzero((result.outputs != expected).any(axis=(1, 2)))
+    if len(wrong):
+        image = int(wrong[0])
         place = _first_difference(source, program, beats, image) or _output_difference(
             expected[image], result.outputs[image], image
         )
         raise VerificationError(
-            f"C simulation differs from the reference interpreter in {len(different)} of "
+            f"C simulation differs from the reference interpreter in {len(wrong)} of "
             f"{len(beats)} images. First: {place}."
         )
-    if trace:
-        place = _first_difference(source, program, beats, 0)
-        if place:
-            raise VerificationError(
-                f"C simulation differs from the reference interpreter inside the run: {place}. "
-                "The outputs are equal."
-            )
+    place = _first_difference(source, program, beats, 0) if trace else None
+    if place:
+        raise VerificationError(
+            f"C simulation differs from the reference interpreter inside the run: {place}. "
+            "The outputs are equal."
+        )
     return result
 
 
 def _first_difference(
     source: Path | Mapping[str, bytes], program: Program, beats: np.ndarray, image: int
-) -> str:
-    """The first instruction that differs on one image, as text; empty if all are equal."""
+) -> str | None:
+    """The first instruction that differs on one image, as text."""
     one = beats[image : image + 1]
     _, values = golden_trace(program, one)
-    mismatch = trace_csim(source, program, one, values, image=image)
-    return str(mismatch) if mismatch else ""
+    return trace_csim(source, program, one, values, image=image)
 
 
 def _output_difference(expected: np.ndarray, found: np.ndarray, image: int) -> str:
     vector, lane = (int(axis[0]) for axis in np.nonzero(expected != found))
     return (
         f"image {image}, output vector {vector}, lane {lane}: expected "
-        f"{expected[vector, lane]}, found {found[vector, lane]}; every instruction by itself is "
-        "equal, so outputs depend on earlier images or runs"
+        f"{expected[vector, lane]}, found {found[vector, lane]}; run alone, every instruction is "
+        "equal, so the output depends on earlier images"
     )
 
 
-def _compare_errors(errors: np.ndarray, expected: ErrorCode) -> None:
-    wrong = np.flatnonzero(errors != expected)
-    if not len(wrong):
-        return
-    image = int(wrong[0])
+def _codes(errors: np.ndarray, image: int, expected: ErrorCode) -> str:
     code = int(errors[image])
-    known = code in set(ErrorCode)
-    meaning = MEANING[ErrorCode(code)] if known else "an unknown code"
-    raise VerificationError(
+    meaning = MEANING[ErrorCode(code)] if code in set(ErrorCode) else "an unknown code"
+    return (
         f"C simulation of image {image} ended with error code {code} ({meaning}); the reference "
         f"interpreter ends with {int(expected)} ({MEANING[expected]})."
     )

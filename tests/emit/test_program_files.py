@@ -30,7 +30,7 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 @pytest.mark.parametrize("lanes", [16, 32, 64])
 def test_round_trip(make_program: Callable[..., Program], tmp_path: Path, lanes: int) -> None:
-    program = replace(make_program(lanes), name="Müller's ViT", classes=("α", "b c"))
+    program = replace(make_program(lanes), name="Müller's ViT", classes=("Ω", "b c"))
     BuildPlan(program_files(program)).write(tmp_path / "build")
     for place in (tmp_path / "build", tmp_path / "build" / "program"):
         found = read_program(place)

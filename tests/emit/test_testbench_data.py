@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hwgen.emit.testbench_data import destinations, golden_trace, testbench_files
+from hwgen.emit.testbench_data import bench_files, destinations, golden_trace
 from hwgen.golden.interpreter import Interpreter
 from hwgen.program.extent import Extent
 from hwgen.program.program import Program
@@ -25,7 +25,7 @@ def test_destinations_are_those_of_the_interpreter(program: Program, make_images
 def test_files(program: Program, make_images: Images) -> None:
     beats = make_images(2, program)
     output, trace = golden_trace(program, beats[:1])
-    files = testbench_files(
+    files = bench_files(
         program, beats, first_image=7, expected=np.repeat(output, 2, axis=0), trace=trace
     )
     assert files["run.txt"] == b"images 2\nfirst_image 7\noutput_vectors 1\n"
@@ -37,4 +37,4 @@ def test_files(program: Program, make_images: Images) -> None:
     values = sum(e.slices * e.rows for e in destinations(program) if e) * 16
     assert len(files["trace.bin"]) == 2 * values
     assert files["trace.bin"].endswith(output.tobytes())
-    assert set(testbench_files(program, beats)) == set(files) - {"expected.bin", "trace.bin"}
+    assert set(bench_files(program, beats)) == set(files) - {"expected.bin", "trace.bin"}

@@ -129,6 +129,13 @@ def test_external_data(vit_model: Build, path: Path, damage: str) -> None:
     assert "Keep the external data file beside the .onnx file" in message
 
 
+def test_a_name_that_nothing_makes(vit_model: Build, path: Path) -> None:
+    model = vit_model()
+    model.graph.node[5].input[0] = "nowhere"
+    message = refusal(path, model)
+    assert "the ONNX graph is damaged" in message and "nowhere" in message
+
+
 def test_a_graph_that_onnxruntime_refuses(vit_model: Build, path: Path) -> None:
     model = vit_model()
     model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64

@@ -30,15 +30,15 @@ from hwgen.frontend.refusal import Refusal, model_error
     ],
     ids=str,
 )
-def test_message(
-    vit_file: Callable[..., Path], spelling: dict[str, object], message: str
-) -> None:
+def test_message(vit_file: Callable[..., Path], spelling: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message) as error:
         load(vit_file(**spelling))
     assert "vit: hwgen cannot take 1 node of the model:" in str(error.value)
 
 
-def test_the_tanh_gelu_is_refused(vit_model: Callable[..., onnx.ModelProto], tmp_path: Path) -> None:
+def test_the_tanh_gelu_is_refused(
+    vit_model: Callable[..., onnx.ModelProto], tmp_path: Path
+) -> None:
     model = vit_model(gelu="Gelu", opset=20)
     (node,) = (node for node in model.graph.node if node.op_type == "Gelu")
     node.attribute.append(helper.make_attribute("approximate", "tanh"))

@@ -36,7 +36,9 @@ def test_a_program_that_is_too_slow_is_stopped_with_its_last_lines(
 ) -> None:
     monkeypatch.setattr(process, "GRACE_S", 0.3)
     start = time.monotonic()
-    with pytest.raises(ToolError, match=r"^It was stopped after 1 seconds\.\nIts last li[^:]*:\n  r"):
+    with pytest.raises(
+        ToolError, match=r"^It was stopped after 1 seconds\.\nIts last li[^:]*:\n  r"
+    ):
         run_process(python(STUBBORN), what="It", timeout_s=1)
     assert time.monotonic() - start < 20
 

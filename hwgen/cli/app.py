@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands and their options."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hwgen import __version__
+from hwgen.cli.console import show_error, warnings_shown
+from hwgen.errors import HwgenError
+
+EXIT_ERROR = 2
+
+
+class _Group(TyperGroup):
+    """Turns a HwgenError into its message and exit code 2."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with warnings_shown():
+                return super().invoke(ctx)
+        except HwgenError as error:
+            show_error(str(error))
+            raise typer.Exit(EXIT_ERROR) from None
+
+
+class VerifyLevel(StrEnum):
+    """What ``verify`` compares."""
+
+    GOLDEN = "golden"
+    CSIM = "csim"
+
+
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Turns a trained vision transformer (ONNX) into an FPGA accelerator, proven bit for bit.",
+)
+
+Output = Annotated[Path, typer.Option("-o", "--output", metavar="DIR", help="Folder to write.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `hwgen build` wrote.")]
+Images = Annotated[int | None, typer.Option("--images", min=1, help="Images to run; the first N.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Replace edited files in DIR; keep all other files.")
+]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"hwgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def build(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An ONNX file, or preset:NAME.")],
+    output: Output,
+    board: Annotated[
+        str | None,
+        typer.Option("--board", help="Board name or board.yaml; zcu102 unless configured."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Configuration, YAML.")
+    ] = None,
+    calib: Annotated[
+        Path | None,
+        typer.Option("--calib", metavar="DATA.npz", help="Calibration images (uint8 `images`)."),
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Build an accelerator: HLS project, program and weights, and a report.
+
+    Presets (`deit-tiny`, `deit-small`, `deit-base`, `fashion-vit`) have random weights: they are
+    for sizing and speed.
+
+    **Examples**
+
+    `hwgen build vit.onnx --calib images.npz -o out`
+
+    `hwgen build vit.onnx --calib images.npz --config hwgen.yaml --board zcu102 -o out --force`
+
+    `hwgen build preset:deit-tiny -o out`
+    """
+    from hwgen.cli.build import run
+
+    run(model, output, board, config, calib, force)
+
+
+@app.command()
+def verify(
+    directory: Folder,
+    level: Annotated[
+        VerifyLevel,
+        typer.Option("--level", help="golden: int8 against float. csim: HLS C++ against golden."),
+    ] = VerifyLevel.GOLDEN,
+    images: Images = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DATA.npz", help="Images, with labels for top-1."),
+    ] = None,
+) -> None:
+    """Compare the integer program with the float model, and the HLS C++ with both.
+
+    Without `--data` random pixels are used: enough to prove the HLS C++ equal, not to measure
+    accuracy. With labels in the data the top-1 accuracies are shown side by side. The results
+    are added to the report.
+
+    **Examples**
+
+    `hwgen verify out --level golden --data test.npz`
+
+    `hwgen verify out --level csim --images 4 --data test.npz`
+    """
+    from hwgen.cli.verify import run
+
+    run(directory, level.value, images, data)
+
+
+@app.command()
+def report(directory: Folder) -> None:
+    """Show speed, size, accuracy and the disassembled program of a design.
+
+    **Examples**
+
+    `hwgen report out`
+
+    `hwgen report out | less`
+    """
+    from hwgen.cli.report import run
+
+    run(directory)
+
+
+@app.command()
+def doctor() -> None:
+    """Show which tools were found, their versions, and what each enables.
+
+    **Example**
+
+    `hwgen doctor`
+    """
+    from hwgen.cli.doctor import run
+
+    run()
+
+
+@app.command()
+def demo(
+    output: Output = Path("hwgen-demo"),
+    images: Annotated[int, typer.Option("--images", min=1, help="Images to C-simulate.")] = 10,
+    force: Force = False,
+) -> None:
+    """Build, simulate and measure the shipped Fashion-MNIST transformer.
+
+    **Examples**
+
+    `hwgen demo`
+
+    `hwgen demo -o somewhere --images 100`
+    """
+    from hwgen.cli.demo import run
+
+    run(output, images, force)

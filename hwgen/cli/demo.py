@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``hwgen demo``: the shipped model from ONNX to a verified accelerator project."""
+
+import io
+from dataclasses import replace
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from PIL import Image
+
+from hwgen.cli.build import refuse_foreign
+from hwgen.cli.console import out, progress
+from hwgen.cli.picture import picture
+from hwgen.cli.summary import headline
+from hwgen.cli.verify import show
+from hwgen.data_files import load_data
+from hwgen.design import PAGE, build
+
+MODEL, DATA = "fashion_vit.onnx", "fashion_test.npz"
+PICTURE = "demo.png"
+CLASSES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "boot",
+)
+"""Short names of the Fashion-MNIST classes, for the picture."""
+
+
+def run(output: Path, images: int, force: bool) -> None:
+    """Builds, writes, compares with C simulation, measures accuracy and draws a picture."""
+    if not force:
+        refuse_foreign(output)
+    shipped = files("hwgen") / "data"
+    with as_file(shipped / MODEL) as model, as_file(shipped / DATA) as file, progress() as update:
+        data = load_data(file)
+        design = build(model, calibration=data, progress=update)
+        update("writing", 0, 0)
+        design.write(output, force)
+        csim = design.verify("csim", data, images, update)
+        accuracy = design.verify("golden", data, None, update)
+        assert data.labels is not None, "the shipped data has labels"
+        classes = design.program.classes or CLASSES
+        image = picture(data.images, data.labels, accuracy.float_, accuracy.int8, classes)
+        design.attach(PICTURE, _png(image))
+    console = out()
+    console.print(headline(design.summary))
+    show(replace(accuracy, csim=csim.csim))
+    console.print(f"Picture: {output / PICTURE}")
+    console.print(f"Report: {output / PAGE}")
+
+
+def _png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()

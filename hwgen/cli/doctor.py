@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``hwgen doctor``: which tools are there, and what each enables."""
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from hwgen.cli.console import out
+from hwgen.errors import ToolError
+from hwgen.report.make import tool_versions
+from hwgen.sim.toolchain import find_toolchain
+
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool, the version found (None: not found), what it enables, and what to do without it."""
+
+    name: str
+    version: str | None
+    enables: str
+    remedy: str
+
+
+def run() -> None:
+    """Shows the table, and how to get what is missing."""
+    console = out()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("tool", "version", "enables"):
+        table.add_column(name)
+    found = tools()
+    for tool in found:
+        version = f"[green]{tool.version}[/]" if tool.version else "[yellow]missing[/]"
+        table.add_row(tool.name, version, tool.enables)
+    console.print(table)
+    for tool in found:
+        if not tool.version:
+            console.print(f"[yellow]{tool.name}[/]: {tool.remedy}")
+    console.print("Only a bitstream needs the vendor's tools; all else runs without them.")
+
+
+def tools() -> list[Tool]:
+    """Every tool that hwgen can use."""
+    return [
+        Tool("hwgen", tool_versions()["hwgen"] or "from source", "everything", ""),
+        Tool(
+            "onnxruntime",
+            tool_versions()["onnxruntime"],
+            "checks of imported models, float accuracy",
+            "pip install onnxruntime",
+        ),
+        *_csim_tools(),
+        Tool(
+            "vitis-run",
+            _version("vitis-run", "--version"),
+            "HLS synthesis, Vitis 2024.1 and later",
+            "install it and source its settings64.sh",
+        ),
+        Tool(
+            "vitis_hls",
+            _version("vitis_hls", "-version"),
+            "HLS synthesis, Vitis 2020.2 to 2024.2",
+            "install it and source its settings64.sh",
+        ),
+        Tool(
+            "vivado",
+            _version("vivado", "-version"),
+            "bitstreams",
+            "install it and source its settings64.sh",
+        ),
+        Tool(
+            "verilator",
+            _version("verilator", "--version"),
+            "simulation of SystemVerilog (no command needs it yet)",
+            "apt install verilator",
+        ),
+    ]
+
+
+def _csim_tools() -> list[Tool]:
+    """The compiler and the headers of C simulation, as ``hwgen verify`` would find them."""
+    enables = "hwgen verify --level csim"
+    compiler, remedy = os.environ.get("CXX") or "g++", ""
+    headers: str | None = None
+    try:
+        find_toolchain()
+        headers = "yes"
+    except ToolError as error:
+        remedy = str(error)
+    return [
+        Tool(
+            compiler,
+            _version(compiler.split()[0], "--version"),
+            enables,
+            "apt install g++, or name another compiler in the variable CXX",
+        ),
+        Tool("ap_int headers", headers, enables, remedy),
+    ]
+
+
+def _version(command: str, option: str) -> str | None:
+    """The version number that a command prints; its path where it prints none."""
+    path = shutil.which(command)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run(
+            [path, option], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return path
+    number = re.search(r"\d+\.\d+(\.\d+)?", done.stdout + done.stderr)
+    return number[0] if number else path

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``hwgen report``."""
+
+from pathlib import Path
+
+from hwgen.cli.console import out
+from hwgen.cli.summary import headline, limits, listing
+from hwgen.design import PAGE, REPORT, open_design
+
+
+def run(directory: Path) -> None:
+    """Shows the report of a written design."""
+    report = open_design(directory).summary
+    console = out()
+    console.print(headline(report))
+    console.print(limits(report))
+    console.print(listing(report))
+    console.print(f"The same as a page: {directory / PAGE}; as data: {directory / REPORT}")

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole C++ engine against the interpreter, on random small programs."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hwgen.golden.interpreter import EngineFault, Interpreter
+from hwgen.golden.matmul import LayerParameters, pack_parameters
+from hwgen.numerics.fixed_point import Ratio, ratio_from
+from hwgen.numerics.gelu import gelu_constants
+from hwgen.numerics.layer_norm import mean_multiplier
+from hwgen.program.engine import EngineConfig
+from hwgen.program.extent import Extent
+from hwgen.program.fields import Buffer, Region
+from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.memory import stripe
+from hwgen.program.program import InputLayout, OutputLayout, Program
+from hwgen.program.status import ErrorCode
+
+SMALL = {
+    "max_rows": 100,
+    "score_depth": 240,
+    "residual_depth": 1600,
+    "work_depth": 1400,
+    "value_depth": 500,
+    "prefetch_depth": 64,
+}
+OUTPUT_VECTORS = 300
+INPUT_BEATS = 70
+
+
+def _vectors(address: int, stride: int, slices: int, rows: int) -> set[int]:
+    return {address + s * stride + r for s in range(slices) for r in range(rows)}
+
+
+@dataclass
+class Writer:
+    """Writes a random legal program. Every buffer is filled before anything reads it."""
+
+    engine: EngineConfig
+    rng: np.random.Generator
+    instructions: list[Instruction] = field(default_factory=list)
+    beats: list[np.ndarray] = field(default_factory=list)
+    tokens: dict[int, int] = field(default_factory=dict)
+
+    def integer(self, low: int, high: int) -> int:
+        """From ``low`` to ``high``, both included."""
+        return int(self.rng.integers(low, high + 1))
+
+    def flag(self) -> int:
+        return self.integer(0, 1)
+
+    def place(self, depth: int, slices: int, rows: int) -> tuple[int, int]:
+        """A random address and stride of a matrix that fits ``depth`` vectors."""
+        stride = self.integer(rows, min(2 * rows, (depth - rows) // max(slices - 1, 1)))
+        return self.integer(0, depth - (slices - 1) * stride - rows), stride
+
+    def place_apart(
+        self, depth: int, slices: int, rows: int, taken: set[int]
+    ) -> tuple[int, int]:
+        """The same, sharing no vector with ``taken``."""
+        for _ in range(1000):
+            address, stride = self.place(depth, slices, rows)
+            if not taken & _vectors(address, stride, slices, rows):
+                return address, stride
+        raise AssertionError("no room; make the buffers of the test larger")
+
+    def count(self, value: int) -> tuple[int, int]:
+        """``value`` as a (number, register) pair of fields."""
+        if self.flag():
+            return value, 0
+        register = self.integer(0, 7)
+        if self.tokens.get(register) != value:
+            self.tokens[register] = value
+            self.instructions.append(SetTokens(register, value))
+        return self.integer(0, 65535), register + 1
+
+    def stream(self, beats: np.ndarray) -> int:
+        """Appends to the weight region; the offset of the first beat."""
+        offset = sum(len(part) for part in self.beats)
+        self.beats.append(beats)
+        return offset
+
+    def load(self) -> None:
+        engine, lanes = self.engine, self.engine.lanes
+        work = self.rng.integers(-127, 128, (engine.work_depth, lanes)).astype(np.int8)
+        offset = self.stream(work.view(np.uint8))
+        self.instructions.append(Load(Region.WEIGHTS, offset, Buffer.WORK, 0, engine.work_depth))
+        depth = engine.residual_depth
+        size = 2.0 ** self.rng.uniform(3, 14.5, (depth, 1))
+        residual = np.clip(self.rng.normal(0, size, (depth, lanes)), -32767, 32767)
+        residual[self.integer(0, depth - 1)] = 0
+        residual[self.integer(0, depth - 1)] = 32767
+        residual[self.integer(0, depth - 1)] = -32767
+        offset = self.stream(residual.astype("<i2").view(np.uint8).reshape(-1, lanes))
+        self.instructions.append(Load(Region.WEIGHTS, offset, Buffer.RESIDUAL, 0, depth))
+
+    def load_input(self) -> None:
+        count = self.integer(1, 60)
+        address = self.integer(0, self.engine.work_depth - count)
+        offset = self.integer(0, INPUT_BEATS - count)
+        self.instructions.append(
+            Load(Region.INPUT, offset, Buffer.WORK, address, count, self.flag())
+        )
+
+    def parameters(self, inputs: int, outputs: int, spread: float) -> np.ndarray:
+        """The weight stream of a layer whose results have about that standard deviation."""
+        weights = self.rng.integers(-127, 128, (outputs, inputs))
+        if self.integer(0, 3) == 0:
+            weights = np.where(weights < 0, -127, 127)
+        sigma = np.sqrt(inputs) * 73 * 73
+        bias = self.rng.normal(0, sigma / 2, outputs)
+        ratios = [
+            ratio_from(spread / sigma * 2.0 ** self.rng.uniform(-2, 2)) for _ in range(outputs)
+        ]
+        ratios[0], ratios[1] = Ratio(65535, 1), Ratio(1, 47)
+        bias[0], bias[1] = (1 << 25), -(1 << 25)
+        return pack_parameters(
+            LayerParameters(
+                weights,
+                bias.astype(np.int64),
+                np.array([r.multiplier for r in ratios]),
+                np.array([r.shift for r in ratios]),
+            ),
+            self.engine.lanes,
+        )
+
+    def matmul(self, destination: Buffer, **wanted: int) -> Matmul:
+        """A matrix product of random shape; ``wanted`` sets fields."""
+        engine, lanes = self.engine, self.engine.lanes
+        narrow = destination in (Buffer.WORK, Buffer.VALUE)
+        rows = wanted.pop("rows", self.integer(1, engine.max_rows))
+        reductions = wanted.pop("reduction_slices", self.integer(1, 3))
+        outputs = wanted.pop("output_slices", self.integer(1, 2))
+        normalise = wanted.pop("normalise", self.flag())
+        gelu = wanted.pop("gelu", self.flag() if narrow else 0)
+        residual = wanted.pop("residual", 0 if narrow else self.flag())
+        assert not wanted
+        fields: dict[str, Any] = {}
+        source = Buffer.RESIDUAL if normalise else Buffer.WORK
+        depths = {
+            Buffer.RESIDUAL: engine.residual_depth,
+            Buffer.WORK: engine.work_depth,
+            Buffer.VALUE: engine.value_depth,
+            Buffer.OUTPUT: OUTPUT_VECTORS,
+        }
+        address, stride = self.place(depths[source], reductions, rows)
+        taken = _vectors(address, stride, reductions, rows) if source == destination else set()
+        target = self.place_apart(depths[destination], outputs, rows, taken)
+        if residual:
+            operand = target
+            if destination == Buffer.OUTPUT or self.flag():
+                taken = taken | _vectors(*target, outputs, rows)
+                operand = self.place_apart(engine.residual_depth, outputs, rows, taken)
+            fields |= {"residual_address": operand[0], "residual_stride": operand[1]}
+        if gelu:
+            constants = gelu_constants(1.0 if self.flag() else 0.5)
+            ratio = ratio_from(2.0**-12 / self.rng.uniform(0.01, 0.2))
+            fields |= {
+                "gelu_one": constants.one,
+                "gelu_slope": constants.slope,
+                "gelu_multiplier": ratio.multiplier,
+                "gelu_shift": ratio.shift,
+            }
+        if normalise:
+            columns = reductions * lanes
+            ratio = ratio_from(columns / 64 * self.rng.uniform(15, 60))
+            fields |= {
+                "columns": columns,
+                "mean_multiplier": mean_multiplier(columns),
+                "epsilon": self.integer(0, 1 << self.integer(1, 40)),
+                "normalise_multiplier": ratio.multiplier,
+                "normalise_shift": ratio.shift,
+            }
+        spread = 3000.0 if gelu or not narrow else 60.0
+        beats = self.parameters(reductions * lanes, outputs * lanes, spread)
+        offset = self.stream(beats)
+        number, register = self.count(rows)
+        op = Matmul(
+            rows=number,
+            rows_register=register,
+            source_buffer=source,
+            source_address=address,
+            source_stride=stride,
+            reduction_slices=reductions,
+            destination_buffer=destination,
+            destination_address=target[0],
+            destination_stride=target[1],
+            output_slices=outputs,
+            offset=offset,
+            residual=residual,
+            gelu=gelu,
+            normalise=normalise,
+            **fields,
+        )
+        self.instructions.append(op)
+        return op
+
+    def attention(self) -> None:
+        """V by a matrix product, then the attention that reads it."""
+        engine, lanes = self.engine, self.engine.lanes
+        heads, head_slices = self.integer(1, 3), self.integer(1, 2)
+        slices = heads * head_slices
+        keys = self.integer(1, min(engine.max_rows, engine.value_depth // slices))
+        value = self.matmul(
+            Buffer.VALUE, rows=keys, output_slices=slices, reduction_slices=1, gelu=0
+        )
+        most = min(engine.max_rows, engine.score_depth // -(-keys // lanes))
+        rows = self.integer(1, min(most, 50))
+        query = self.place(engine.work_depth, slices, rows)
+        key = self.place_apart(
+            engine.work_depth, slices, keys, _vectors(*query, slices, rows)
+        )
+        target = query
+        if self.flag():
+            taken = _vectors(*query, slices, rows) | _vectors(*key, slices, keys)
+            target = self.place_apart(engine.work_depth, slices, rows, taken)
+        score = ratio_from(self.rng.uniform(10, 60) / (np.sqrt(head_slices * lanes) * 73 * 73))
+        output = ratio_from(self.rng.uniform(0.5, 3))
+        rows_fields, keys_fields = self.count(rows), self.count(keys)
+        rows_fields = self._still(rows_fields, rows)
+        self.instructions.append(
+            Attention(
+                *rows_fields,
+                *keys_fields,
+                *query,
+                *key,
+                value.destination_address,
+                value.destination_stride,
+                *target,
+                heads,
+                head_slices,
+                score.multiplier,
+                score.shift,
+                self.integer(50, 4000),
+                output.multiplier,
+                output.shift,
+            )
+        )
+
+    def _still(self, fields: tuple[int, int], value: int) -> tuple[int, int]:
+        """``fields``, unless their register has been given another value since."""
+        register = fields[1]
+        return fields if not register or self.tokens[register - 1] == value else (value, 0)
+
+    def program(self) -> Program:
+        # Words past the last page's beats would differ from the padding that golden never sees.
+        instructions = (*self.instructions, End())
+        return Program(
+            name="random",
+            engine=self.engine,
+            instructions=instructions,
+            labels=tuple("" for _ in instructions),
+            weights=np.concatenate(self.beats),
+            input=InputLayout(1, 1, 1, 1),
+            output=OutputLayout(OUTPUT_VECTORS, self.engine.lanes, 1.0),
+        )
+
+
+def random_program(engine: EngineConfig, seed: int) -> Program:
+    """Every flag combination over a few seeds: destinations by turns, flags by chance."""
+    writer = Writer(engine, np.random.default_rng(seed))
+    writer.load()
+    steps: list[Callable[[], object]] = [
+        writer.load_input,
+        lambda: writer.matmul(Buffer.WORK),
+        lambda: writer.matmul(Buffer.WORK, normalise=1, gelu=1),
+        lambda: writer.matmul(Buffer.RESIDUAL),
+        lambda: writer.matmul(Buffer.RESIDUAL, normalise=1, residual=1),
+        lambda: writer.matmul(Buffer.VALUE),
+        writer.attention,
+        lambda: writer.matmul(Buffer.OUTPUT),
+        lambda: writer.matmul(Buffer.OUTPUT, residual=1),
+    ]
+    for index in [*writer.rng.permutation(len(steps)), *writer.rng.permutation(len(steps))]:
+        steps[index]()
+    return writer.program()
+
+
+def _aligned(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4096)
+
+
+def engine_case(
+    program: Program, image: np.ndarray | None = None, error: ErrorCode | None = None
+) -> bytes:
+    """One run of ``test_engine.cpp``: its memory and what the interpreter expects.
+
+    Args:
+        image: replaces the binary program; its effects are then not compared, only ``error``.
+        error: the code, where the interpreter does not tell.
+    """
+    rng = np.random.default_rng(1)
+    lanes = program.engine.lanes
+    beats = rng.integers(0, 256, (1, INPUT_BEATS, lanes), np.uint8)
+    trace: list[bytes] = []
+
+    def observe(index: int, extent: Extent, vectors: np.ndarray) -> None:
+        if extent.buffer == Buffer.OUTPUT:
+            return
+        place = (extent.address, extent.stride, extent.slices, extent.rows)
+        trace.append(struct.pack("<6I", index, extent.buffer, *place))
+        trace.append(vectors[0].astype("<i2").tobytes())
+
+    output = np.zeros(0, np.int16)
+    code = ErrorCode.NONE
+    if error is None:
+        try:
+            output = Interpreter(program).run(beats, observe)[0]
+        except EngineFault as fault:
+            code = fault.code
+    else:
+        code = error
+    binary = program.image if image is None else image
+    padding = bytes(4096)
+    head = padding + _aligned(binary.astype("<u4").tobytes())
+    weights = _aligned(stripe(program.weights).tobytes())
+    memory = head + weights + stripe(beats[0]).tobytes()
+    numbers = (code, len(memory) // 16, output.size, len(trace) // 2)
+    addresses = (len(padding), len(head), len(head) + len(weights))
+    head_of_case = struct.pack("<3Q4I", *addresses, *numbers)
+    return b"".join([head_of_case, memory, output.astype("<i2").tobytes(), *trace])

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from hwgen.report.html import html
+from hwgen.report.schema import CsimResult, Fidelity, Report, Resources, Verification
+
+VOID = {"meta", "br"}
+
+
+class Checker(HTMLParser):
+    """Fails where a tag is closed that is not the innermost open one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_stands_alone(report: Report) -> None:
+    page = html(report).decode()
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+
+
+def test_it_shows_the_figures_and_the_program(report: Report) -> None:
+    page = html(report).decode()
+    assert "fashion-vit" in page
+    assert f"{report.cycles.predicted:,} cycles" in page
+    assert page.count('class="op"') == len(report.instructions)
+    assert "block 5" in page
+    assert "Not measured yet" in page
+    assert all(limit.partition(":")[0] in page for limit in report.limits)
+
+
+def test_no_bar_is_wider_than_the_chart(report: Report) -> None:
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%", html(report).decode())]
+    assert widths
+    assert max(widths) <= 100.0
+
+
+def test_what_was_measured_is_shown(report: Report) -> None:
+    fidelity = Fidelity(metric="top-1", float=0.913, quantised=0.909, agreement=0.98, images=1000)
+    synth = Resources(lut=123_456, ff=1, dsp=2, bram36=3)
+    page = html(
+        report.model_copy(
+            update={
+                "fidelity": fidelity,
+                "verification": Verification(csim=CsimResult(images=10, instructions=46)),
+                "resources": report.resources.model_copy(update={"synth": synth}),
+            }
+        )
+    ).decode()
+    assert "float 91.30" in page
+    assert "on 10 images, and 46 instructions" in page
+    assert "LUT (Vivado)" in page
+    assert "123,456" in page
+
+
+def test_agreement_is_shown_where_there_are_no_labels(report: Report) -> None:
+    fidelity = Fidelity(metric="agreement", agreement=0.975, images=40)
+    page = html(report.model_copy(update={"fidelity": fidelity})).decode()
+    assert "same class on 97.50" in page
+    assert "Top-1" not in page
+
+
+@pytest.mark.parametrize("name", ["<b>bold</b>", 'a"b&c'])
+def test_names_are_escaped(report: Report, name: str) -> None:
+    page = html(report.model_copy(update={"model": name})).decode()
+    assert name not in page
