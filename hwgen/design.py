@@ -308,8 +308,8 @@ def _calibration(
     shape = (graph.input.height, graph.input.width, graph.input.channels)
     if given is None:
         note = (
-            f"{source.name} is a preset: its weights are random, so its speed and size are real "
-            "and its answers mean nothing."
+            f"{source.name} is a preset with random weights: its speed and size are the network's, "
+            "its answers mean nothing."
         )
         warning = f"No calibration data: {RANDOM_CALIBRATION} random images are used."
         _LOG.warning("%s %s", note, warning)

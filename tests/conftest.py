@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Program with one of every instruction, small enough to simulate in an instant."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -232,3 +233,11 @@ def make_images() -> Callable[..., np.ndarray]:
 def program() -> Program:
     """The small Program for 16 lanes."""
     return small_program()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _simulations_in_the_test_cache(pytestconfig: pytest.Config) -> None:
+    """Compiled simulations are kept from one test run to the next, but not in the user's cache."""
+    cache = getattr(pytestconfig, "cache", None)
+    if cache is not None:
+        os.environ.setdefault("HWGEN_CACHE", str(cache.mkdir("hwgen")))

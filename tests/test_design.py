@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ def folder(tmp_path: Path) -> Path:
 def contents(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert hwgen.__version__ == project["project"]["version"]
 
 
 def test_the_folder_holds_everything(folder: Path) -> None:

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hwgen.cli.console import out, progress
+from hwgen.cli.console import out, progress, show_paths
 from hwgen.cli.summary import headline
 from hwgen.design import PAGE, build
 from hwgen.emit.plan import MANIFEST
@@ -25,9 +25,8 @@ def run(
         design = build(model, board, config, calibration, update)
         update("writing", 0, 0)
         design.write(output, force)
-    console = out()
-    console.print(headline(design.summary))
-    console.print(f"Written to [bold]{output}[/]. Report: {output / PAGE}")
+    out().print(headline(design.summary))
+    show_paths(folder=output, report=output / PAGE)
 
 
 def refuse_foreign(output: Path) -> None:

@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 from rich.text import Text
 
@@ -48,6 +49,12 @@ def _show(message: str, title: str, colour: str) -> None:
         sys.stderr.write(f"{title}: {message}\n")
 
 
+def show_paths(**paths: Path) -> None:
+    """One line for each path, never broken, such as ``report: out/report.html``."""
+    for name, path in paths.items():
+        out().print(Text(f"{name}: {path}"), soft_wrap=True)
+
+
 class _Warnings(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         show_warning(record.getMessage())
@@ -69,7 +76,7 @@ def warnings_shown() -> Iterator[None]:
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A Progress that draws a bar for each stage, gone at the end; lines where no terminal is."""
+    """A Progress that draws a bar, gone at the end; lines where no terminal is."""
     console = err()
     if not console.is_terminal:
         yield _Lines()
@@ -77,18 +84,21 @@ def progress() -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description:16}"),
         BarColumn(bar_width=40),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
     )
     with Bars(*columns, console=console, transient=True) as bars:
-        tasks: dict[str, int] = {}
+        task = bars.add_task("", total=None, amount="")
+        current = ""
 
         def update(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                for task in bars.tasks:
-                    bars.stop_task(task.id)
-                tasks[stage] = int(bars.add_task(stage, total=total or None))
-            bars.update(bars.task_ids[tasks[stage]], completed=done, total=total or None)
+            nonlocal current, task
+            if stage != current:
+                current = stage
+                bars.remove_task(task)
+                task = bars.add_task(stage, total=None, amount="")
+            amount = f"{done:,} of {total:,}" if total else ""
+            bars.update(task, completed=done, total=total or None, amount=amount)
 
         yield update
 

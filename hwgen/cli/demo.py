@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from hwgen.cli.build import refuse_foreign
-from hwgen.cli.console import out, progress
+from hwgen.cli.console import out, progress, show_paths
 from hwgen.cli.picture import picture
 from hwgen.cli.summary import headline
 from hwgen.cli.verify import show
@@ -49,11 +49,9 @@ def run(output: Path, images: int, force: bool) -> None:
         classes = design.program.classes or CLASSES
         image = picture(data.images, data.labels, accuracy.float_, accuracy.int8, classes)
         design.attach(PICTURE, _png(image))
-    console = out()
-    console.print(headline(design.summary))
+    out().print(headline(design.summary))
     show(replace(accuracy, csim=csim.csim))
-    console.print(f"Picture: {output / PICTURE}")
-    console.print(f"Report: {output / PAGE}")
+    show_paths(picture=output / PICTURE, report=output / PAGE)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rich import box
 from rich.table import Table
 
+from hwgen import __version__
 from hwgen.cli.console import out
 from hwgen.errors import ToolError
 from hwgen.report.make import tool_versions
@@ -48,7 +49,7 @@ def run() -> None:
 def tools() -> list[Tool]:
     """Every tool that hwgen can use."""
     return [
-        Tool("hwgen", tool_versions()["hwgen"] or "from source", "everything", ""),
+        Tool("hwgen", __version__, "everything", ""),
         Tool(
             "onnxruntime",
             tool_versions()["onnxruntime"],

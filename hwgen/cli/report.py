@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hwgen.cli.console import out
+from hwgen.cli.console import out, show_paths
 from hwgen.cli.summary import headline, limits, listing
 from hwgen.design import PAGE, REPORT, open_design
 
@@ -15,4 +15,4 @@ def run(directory: Path) -> None:
     console.print(headline(report))
     console.print(limits(report))
     console.print(listing(report))
-    console.print(f"The same as a page: {directory / PAGE}; as data: {directory / REPORT}")
+    show_paths(page=directory / PAGE, data=directory / REPORT)

@@ -2,6 +2,7 @@
 """Reports and verifications as tables for the terminal."""
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -11,7 +12,7 @@ from hwgen.report.schema import Fidelity, Report
 
 def headline(report: Report) -> Table:
     """Speed and size in a few lines."""
-    table = _pairs(f"{report.model} on {report.board}")
+    table = _pairs(escape(f"{report.model} on {report.board}"))
     table.add_row(
         "speed",
         f"[bold]{figure(report.fps)} images/s[/], {figure(report.latency_ms)} ms an image "

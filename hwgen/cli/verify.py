@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from hwgen.cli.console import out, progress, show_warning
+from hwgen.cli.console import out, progress, show_paths, show_warning
 from hwgen.cli.summary import accuracy_table
 from hwgen.design import PAGE, open_design
 from hwgen.verification import Level, Verification
@@ -22,7 +22,7 @@ def run(directory: Path, level: Level, images: int | None, data: Path | None) ->
     if not found.real:
         show_warning(RANDOM)
     show(found)
-    out().print(f"Report: {directory / PAGE}")
+    show_paths(report=directory / PAGE)
 
 
 def show(found: Verification) -> None:

@@ -45,9 +45,7 @@ def compile_model(
     """
     patch, tokens = _stem(graph)
     scales = choose_scales(graph, calibrate(graph, calibration, progress), settings)
-    layout = InputLayout(
-        graph.input.height, graph.input.width, graph.input.channels, patch.patch
-    )
+    layout = InputLayout(graph.input.height, graph.input.width, graph.input.channels, patch.patch)
     rows = _row_counts(graph, layout.rows, len(tokens.position))
     single = single_rows(graph) if class_token_only else {}
     places = place(graph, rows, single, engine)

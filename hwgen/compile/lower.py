@@ -58,9 +58,7 @@ class Lowering:
         )
         return [("tokens", isa.SetTokens(TOKENS, self.tokens)), ("pixels", load)]
 
-    def embedding(
-        self, patch: PatchEmbedding, tokens: Tokens
-    ) -> list[tuple[str, isa.Instruction]]:
+    def embedding(self, patch: PatchEmbedding, tokens: Tokens) -> list[tuple[str, isa.Instruction]]:
         """Class token and positions into the residual stream, then patches added to them.
 
         Pixel normalisation is folded into the weights, so quantising the input loses nothing.
@@ -204,9 +202,7 @@ class Lowering:
     ) -> isa.Matmul:
         gelu = fields.get("gelu", 0)
         output_scale = 2.0**-INPUT_FRACTION if gelu else self.scales.values[output]
-        parameters = self._parameters(
-            name, weight, bias, input_scale, output_scale, source, target
-        )
+        parameters = self._parameters(name, weight, bias, input_scale, output_scale, source, target)
         return isa.Matmul(
             source_buffer=source.buffer,
             source_address=source.address_of(target.first_row),

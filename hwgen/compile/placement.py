@@ -18,7 +18,7 @@ from hwgen.ir.graph import (
 )
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
-from hwgen.quant.scales import is_residual
+from hwgen.quant.streams import wide_streams
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +74,12 @@ def place(
             continue
         count, first = (1, single[name]) if name in single else (rows[name], 0)
         producer = graph.producer(name)
-        source = _alias(producer)
+        source = _alias(producer, graph.output)
         if source is not None:
             base = placed[source]
             start = producer.index if isinstance(producer, TakeToken) else first
             if not isinstance(producer, TakeToken) and last_use[source] > index:
+                # Its place is overwritten by the sum.
                 raise ModelError(
                     f"Value {source!r} is used again after {name!r} was added to it. hwgen keeps "
                     "one residual stream; rewrite the model so that each sum is used in its place."
@@ -100,12 +101,12 @@ def place(
     return placed
 
 
-def _alias(op: Op | None) -> str | None:
-    """The value in whose place an operation's result lies: the residual stream never moves."""
+def _alias(op: Op | None, output: str) -> str | None:
+    """The value in whose place an operation's result lies: a residual stream never moves."""
     match op:
         case TakeToken():
             return op.input
-        case FusedLinear() if op.residual is not None:
+        case FusedLinear() if op.residual is not None and op.output != output:
             return op.residual
         case _:
             return None
@@ -119,10 +120,10 @@ def _shape(graph: Graph, name: str, engine: EngineConfig) -> tuple[Buffer, int, 
         columns, slices = padded_columns(embedding.weight.shape[1], 1, engine.lanes)
         return Buffer.WORK, slices, columns
     buffer = Buffer.WORK
-    if is_residual(producer):
-        buffer = Buffer.RESIDUAL
-    elif name == graph.output:
+    if name == graph.output:
         buffer = Buffer.OUTPUT
+    elif name in wide_streams(graph):
+        buffer = Buffer.RESIDUAL
     heads = 1
     for op in (producer, *graph.consumers(name)):
         if isinstance(op, Attention):

@@ -97,20 +97,20 @@ class BuildPlan:
             OutputError: the folder is refused, or cannot be written.
         """
         target = directory.resolve()
-        foreign = list(_foreign_files(target))
-        if foreign and not force:
-            raise OutputError(_refusal(directory, foreign))
-        if Path.cwd().is_relative_to(target):
-            raise OutputError(
-                f"{directory} is the current folder or holds it; it cannot be replaced as a "
-                "whole. Name a folder below it, or change to another one."
-            )
         mark = secrets.token_hex(4)
         fresh = target.with_name(f".{target.name}.{mark}.new")
         old = target.with_name(f".{target.name}.{mark}.old")
         try:
-            fresh.mkdir(parents=True)
+            foreign = list(_foreign_files(target))
+            if foreign and not force:
+                raise OutputError(_refusal(directory, foreign))
+            if Path.cwd().is_relative_to(target):
+                raise OutputError(
+                    f"{directory} is the current folder or holds it; it cannot be replaced as a "
+                    "whole. Name a folder below it, or change to another one."
+                )
             try:
+                fresh.mkdir(parents=True)
                 self._write_into(fresh)
                 _swap(fresh, target, old)
             except BaseException:

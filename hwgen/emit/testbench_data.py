@@ -104,5 +104,5 @@ def _instructions(program: Program) -> str:
                 extent.slices,
                 extent.rows,
             )
-        lines.append(" ".join(str(number) for number in (index, *numbers)) + f" {label}\n")
+        lines.append(" ".join([*map(str, (index, *numbers)), *label.split()]) + "\n")
     return "".join(lines)

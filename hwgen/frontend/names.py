@@ -15,7 +15,7 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 
 def label(node: ir.Node) -> str:
     """The module that ``node`` was exported from, as far as the file says; else its own name."""
-    return _scope(node) or _module_of_parameter(node) or node.name or value_name(node)
+    return _scope(node) or _module_of_parameter(node) or str(node.name or value_name(node))
 
 
 def value_name(node: ir.Node) -> str:

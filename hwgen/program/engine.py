@@ -28,8 +28,8 @@ class EngineConfig:
     max_rows: int = 1024
     score_depth: int = 1024
     residual_depth: int = 5632
-    work_depth: int = 9728
-    value_depth: int = 2560
+    work_depth: int = 10240
+    value_depth: int = 4096
     prefetch_depth: int = 24576
 
     def __post_init__(self) -> None:

@@ -94,7 +94,9 @@ class _Observer:
         self._ranges.add(name, values)
         match self._producers[name]:
             case FusedLinear() as op if op.epsilon is not None:
-                self._ranges.add(f"{op.name}.normalised", normalise(self._live[op.input], op.epsilon))
+                self._ranges.add(
+                    f"{op.name}.normalised", normalise(self._live[op.input], op.epsilon)
+                )
             case Attention() as op:
                 self._ranges.add(f"{op.name}.scores", self._scores(op))
         self._live[name] = values

@@ -4,12 +4,13 @@
 from dataclasses import dataclass
 
 from hwgen.config import Quantisation
-from hwgen.ir.graph import Attention, FusedLinear, Graph, TakeToken, Tokens
+from hwgen.ir.graph import Attention, FusedLinear, Graph, PatchEmbedding
 from hwgen.numerics.fixed_point import INT8_MAX, INT16_MAX
 from hwgen.quant.calibrate import Ranges
+from hwgen.quant.streams import wide_streams
 from hwgen.quant.weights import power_of_two_above
 
-RESIDUAL_MARGIN = 1.5
+WIDE_MARGIN = 1.5
 """Headroom of 16-bit tensors over what calibration saw; they have resolution to spare."""
 
 
@@ -22,23 +23,21 @@ class Scales:
     scores: dict[str, float]
 
 
-def is_residual(op: object) -> bool:
-    """Whether an operation's output belongs to the 16-bit residual stream."""
-    return isinstance(op, Tokens) or (isinstance(op, FusedLinear) and op.residual is not None)
-
-
 def choose_scales(graph: Graph, ranges: Ranges, settings: Quantisation) -> Scales:
-    """Scales of a canonical ``graph``: one for the whole residual stream, one for each int8
-    tensor, the pixels' being 1.
+    """Scales of a canonical ``graph``: one for each 16-bit stream and for each int8 tensor; the
+    pixels' is 1.
     """
 
     def scale(name: str, steps: int, percentile: float = 100.0, margin: float = 1.0) -> float:
         step = margin * ranges.limit(name, percentile) / steps
         return float(power_of_two_above(step)) if settings.power_of_two else step
 
-    stream = [op.output for op in graph.ops if is_residual(op)]
-    residual = max((scale(name, INT16_MAX, 100.0, RESIDUAL_MARGIN) for name in stream), default=1.0)
-    values = {graph.input.name: 1.0} | dict.fromkeys(stream, residual)
+    streams = wide_streams(graph)
+    widest: dict[str, float] = {}
+    for name, stream in streams.items():
+        step = scale(name, INT16_MAX, 100.0, WIDE_MARGIN)
+        widest[stream] = max(step, widest.get(stream, 0.0))
+    values = {graph.input.name: 1.0} | {name: widest[streams[name]] for name in streams}
     normalised, scores = {}, {}
     for op in graph.ops:
         match op:
@@ -46,10 +45,6 @@ def choose_scales(graph: Graph, ranges: Ranges, settings: Quantisation) -> Scale
                 scores[op.name] = scale(f"{op.name}.scores", INT8_MAX, settings.percentile)
             case FusedLinear() if op.epsilon is not None:
                 normalised[op.name] = scale(f"{op.name}.normalised", INT8_MAX, settings.percentile)
-        if isinstance(op, TakeToken):
-            values[op.output] = values[op.input]
-        elif op.output == graph.output:
-            values[op.output] = scale(op.output, INT16_MAX, 100.0, RESIDUAL_MARGIN)
-        elif op.output not in values:
+        if op.output not in values and not isinstance(op, PatchEmbedding):
             values[op.output] = scale(op.output, INT8_MAX, settings.percentile)
     return Scales(values, normalised, scores)

@@ -76,7 +76,7 @@ def figure(value: float) -> str:
 
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage; ``unknown`` where it is None."""
-    return "unknown" if share is None else f"{100 * share:.{digits}f}\u00a0%"
+    return "unknown" if share is None else f"{100 * share:.{digits}f}%"
 
 
 def fidelity_text(report: Report) -> str | None:

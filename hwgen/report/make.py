@@ -4,6 +4,7 @@
 import importlib.metadata
 import platform
 
+from hwgen import __version__
 from hwgen.boards import Board
 from hwgen.config import Config
 from hwgen.estimate.cycles import estimate_cycles
@@ -99,8 +100,14 @@ def make_report(
 
 def tool_versions() -> dict[str, str | None]:
     """Versions of hwgen and of what it computes with."""
-    installed = {name: _version(name) for name in ("hwgen", *PACKAGES)}
-    return {**installed, "python": platform.python_version(), "vitis": None, "vivado": None}
+    installed = {name: _version(name) for name in PACKAGES}
+    return {
+        "hwgen": __version__,
+        **installed,
+        "python": platform.python_version(),
+        "vitis": None,
+        "vivado": None,
+    }
 
 
 def _version(package: str) -> str | None:

@@ -19,7 +19,7 @@ def test_build_writes_and_says_where(run: Run, tmp_path: Path) -> None:
     assert "fashion-vit on zcu102" in result.stdout
     assert "images/s" in result.stdout
     assert (tmp_path / "out" / "report.html").is_file()
-    assert "its weights are random" in result.stderr
+    assert "is a preset with random weights" in result.stderr
 
 
 def test_build_takes_a_configuration_and_calibration_data(run: Run, tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def test_a_model_too_large_for_a_buffer_is_refused() -> None:
 
 
 def test_too_many_tokens_for_the_accumulator_or_the_scores_are_refused() -> None:
-    with pytest.raises(FitError, match=r"has 17 rows; the engine takes 16\. Raise engine\.max_rows"):
+    with pytest.raises(
+        FitError, match=r"has 17 rows; the engine takes 16\. Raise engine\.max_rows"
+    ):
         compile_model(graph(SHAPE), images(SHAPE), Quantisation(), replace(SMALL, max_rows=16))
     with pytest.raises(FitError, match=r"need 34 vectors of the score buffer; the engine has 33"):
         compile_model(graph(SHAPE), images(SHAPE), Quantisation(), replace(SMALL, score_depth=33))

@@ -60,9 +60,7 @@ class Writer:
         stride = self.integer(rows, min(2 * rows, (depth - rows) // max(slices - 1, 1)))
         return self.integer(0, depth - (slices - 1) * stride - rows), stride
 
-    def place_apart(
-        self, depth: int, slices: int, rows: int, taken: set[int]
-    ) -> tuple[int, int]:
+    def place_apart(self, depth: int, slices: int, rows: int, taken: set[int]) -> tuple[int, int]:
         """The same, sharing no vector with ``taken``."""
         for _ in range(1000):
             address, stride = self.place(depth, slices, rows)
@@ -213,9 +211,7 @@ class Writer:
         most = min(engine.max_rows, engine.score_depth // -(-keys // lanes))
         rows = self.integer(1, min(most, 50))
         query = self.place(engine.work_depth, slices, rows)
-        key = self.place_apart(
-            engine.work_depth, slices, keys, _vectors(*query, slices, rows)
-        )
+        key = self.place_apart(engine.work_depth, slices, keys, _vectors(*query, slices, rows))
         target = query
         if self.flag():
             taken = _vectors(*query, slices, rows) | _vectors(*key, slices, keys)
@@ -249,7 +245,6 @@ class Writer:
         return fields if not register or self.tokens[register - 1] == value else (value, 0)
 
     def program(self) -> Program:
-        # Words past the last page's beats would differ from the padding that golden never sees.
         instructions = (*self.instructions, End())
         return Program(
             name="random",
@@ -292,8 +287,8 @@ def engine_case(
     """One run of ``test_engine.cpp``: its memory and what the interpreter expects.
 
     Args:
-        image: replaces the binary program; its effects are then not compared, only ``error``.
-        error: the code, where the interpreter does not tell.
+        image: replaces the binary program.
+        error: the code to expect; the effects before the error are then not compared.
     """
     rng = np.random.default_rng(1)
     lanes = program.engine.lanes
@@ -325,3 +320,81 @@ def engine_case(
     addresses = (len(padding), len(head), len(head) + len(weights))
     head_of_case = struct.pack("<3Q4I", *addresses, *numbers)
     return b"".join([head_of_case, memory, output.astype("<i2").tobytes(), *trace])
+
+
+def _with_field(program: Program, kind: type, **changes: Any) -> Program:
+    """``program`` with fields of its last instruction of ``kind`` changed."""
+    index = max(i for i, item in enumerate(program.instructions) if isinstance(item, kind))
+    instructions = list(program.instructions)
+    instructions[index] = replace(instructions[index], **changes)
+    return replace(program, instructions=tuple(instructions))
+
+
+def _damaged(program: Program, word: int, value: int, record: int = 0) -> np.ndarray:
+    """The binary program with one 32-bit word changed; record 0 is the header."""
+    image = program.image.copy()
+    image[record, word] = value
+    return image
+
+
+def error_cases(engine: EngineConfig) -> list[bytes]:
+    """Programs that must end with an error, each followed by one that must run."""
+    good = random_program(engine, 100)
+    beats = len(good.weights)
+    bad_fields: list[tuple[type, dict[str, Any]]] = [
+        (Load, {"vectors": engine.work_depth + 1}),
+        (Load, {"vectors": 0}),
+        (Load, {"destination_buffer": Buffer.VALUE}),
+        (Load, {"region": Region.WEIGHTS, "offset": beats}),
+        (Matmul, {"rows": engine.max_rows + 1, "rows_register": 0}),
+        (Matmul, {"rows": 0, "rows_register": 0}),
+        (Matmul, {"rows_register": 9}),
+        (Matmul, {"source_address": 65535}),
+        (Matmul, {"source_stride": 65535, "reduction_slices": 3}),
+        (Matmul, {"output_slices": 0}),
+        (Matmul, {"output_slices": 65535, "reduction_slices": 65535}),
+        (Matmul, {"source_buffer": Buffer.VALUE}),
+        (Matmul, {"destination_buffer": Buffer.WORK, "residual": 1}),
+        (Matmul, {"destination_buffer": Buffer.OUTPUT, "gelu": 1}),
+        (Matmul, {"offset": beats - 1}),
+        (Matmul, {"offset": (1 << 32) - 1}),
+        (Attention, {"keys": 0, "keys_register": 0}),
+        (Attention, {"keys_register": 15}),
+        (Attention, {"heads": 0}),
+        (Attention, {"heads": 65535, "head_slices": 255}),
+        (Attention, {"rows": engine.score_depth + 1, "rows_register": 0}),
+        (Attention, {"value_address": engine.value_depth}),
+        (Attention, {"destination_address": engine.work_depth}),
+    ]
+    cases = [
+        engine_case(_with_field(good, kind, **fields))
+        for kind, fields in bad_fields
+    ]
+    records = len(good.image)
+    images = [
+        (_damaged(good, 0, 0x4E475749), ErrorCode.BAD_HEADER),
+        (_damaged(good, 1, 2), ErrorCode.BAD_HEADER),
+        (_damaged(good, 2, engine.digest ^ 1), ErrorCode.WRONG_ENGINE),
+        (_damaged(good, 3, 0), ErrorCode.OUT_OF_RANGE),
+        (_damaged(good, 3, records - 2), ErrorCode.OUT_OF_RANGE),
+        (_damaged(good, 4, 10), ErrorCode.OUT_OF_RANGE),
+        (_damaged(good, 0, 5, record=1), ErrorCode.UNKNOWN_OPCODE),
+        (_damaged(good, 0, 255, record=records // 2), ErrorCode.UNKNOWN_OPCODE),
+    ]
+    cases += [engine_case(good, image=image, error=code) for image, code in images]
+    token = replace(
+        good, instructions=(SetTokens(8, 1), *good.instructions), labels=("", *good.labels)
+    )
+    cases.append(engine_case(token))
+    expected = engine_case(good)
+    return [part for case in cases for part in (case, expected)]
+
+
+@pytest.mark.parametrize("lanes", [16, 32, 64])
+def test_engine(build: Any, lanes: int) -> None:
+    """Output and every instruction's destination; then errors, in the same process."""
+    engine = EngineConfig(lanes=lanes, **SMALL)
+    bench = build("test_engine", engine)
+    bench.passes(*(engine_case(random_program(engine, seed)) for seed in range(6)))
+    if lanes == 16:
+        bench.passes(*error_cases(engine))

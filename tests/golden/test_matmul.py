@@ -74,7 +74,9 @@ def test_every_result_by_hand() -> None:
     narrow, wide = matmul(op(), source, None, layer), matmul(wide_op, source, residual, layer)
     for row in range(3):
         for column in range(48):
-            acc = sum(int(a) * int(w) for a, w in zip(source[row], layer.weights[column], strict=True))
+            acc = sum(
+                int(a) * int(w) for a, w in zip(source[row], layer.weights[column], strict=True)
+            )
             acc += int(layer.bias[column])
             shift = int(layer.shift[column])
             value = (acc * int(layer.multiplier[column]) + (1 << (shift - 1))) >> shift

@@ -52,7 +52,9 @@ def test_a_vanishing_ratio_rounds_every_accumulator_to_zero() -> None:
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
 def test_an_impossible_ratio_is_refused(value: float) -> None:
-    with pytest.raises(ModelError, match=r"in layer 'fc1': a scale is zero, negative or not finite"):
+    with pytest.raises(
+        ModelError, match=r"in layer 'fc1': a scale is zero, negative or not finite"
+    ):
         ratio_from(value, where=" in layer 'fc1'")
 
 

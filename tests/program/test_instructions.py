@@ -62,7 +62,9 @@ def test_fields_do_not_overlap(opcode: Opcode) -> None:
 
 
 def test_a_value_too_large_for_its_field_is_refused() -> None:
-    with pytest.raises(ProgramError, match=r"^SET_TOKENS: rows is 65536, which does not fit its 16"):
+    with pytest.raises(
+        ProgramError, match=r"^SET_TOKENS: rows is 65536, which does not fit its 16"
+    ):
         encode(SetTokens(0, 65536))
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The emitted engine, compiled and run, against the reference interpreter."""
 
+import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from hwgen.golden.interpreter import Interpreter
 from hwgen.program.program import Program
 from hwgen.program.status import ErrorCode
 from hwgen.sim.csim import compile_csim, run_csim, trace_csim
+from hwgen.sim.toolchain import find_toolchain
 
 Images = Callable[..., np.ndarray]
 PART = "xczu9eg-ffvb1156-2-e"
@@ -163,6 +165,26 @@ def test_unusable_data_are_named(emitted: Path, name: str, message: str) -> None
         path.write_text("abc")
     code, lines = run_bench(emitted, compile_csim(emitted))
     assert code == 2 and lines[-1].startswith(message)
+
+
+def test_the_makefile_builds_and_runs_the_bench(emitted: Path) -> None:
+    def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if k not in ("AP_TYPES", "XILINX_HLS")}
+        return subprocess.run(
+            ["make", "csim", *arguments],
+            cwd=emitted,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+
+    done = make()
+    assert done.returncode != 0 and "ap_int.h is needed. Set AP_TYPES" in done.stdout
+    done = make(f"AP_TYPES={find_toolchain().ap_types}", "CXXFLAGS=-O0")
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    assert done.stdout.endswith("All outputs of 2 images are equal.\n")
 
 
 def test_unknown_arguments_are_refused(emitted: Path) -> None:
