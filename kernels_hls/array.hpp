@@ -55,12 +55,12 @@ COPY_PAIR:
 // One cascade of eight DSPs.
 inline cascade_t cascade(const packed_t weights[CHAIN], const port_t activations[CHAIN]) {
 #pragma HLS inline
-// Keeps the additions in the order of the cascade instead of a balanced tree in fabric.
-#pragma HLS expression_balance off
     cascade_t sum = 0;
 PLACE:
     for (unsigned i = 0; i < CHAIN; ++i) {
 #pragma HLS unroll
+// Keeps the additions in the order of the cascade instead of a balanced tree in fabric.
+#pragma HLS expression_balance off
         sum += cascade_t(weights[i]) * activations[i];
     }
     return sum;

@@ -15,19 +15,30 @@ struct Channel {
 const unsigned CHANNEL_BYTES = 8;
 const unsigned PARAMETER_BEATS = 8;  // for LANES channels
 
-inline Channel unpack_channel(const int8_t bytes[CHANNEL_BYTES]) {
+// The channel whose bytes start at lane `first` of a beat.
+inline Channel unpack_channel(const Vector8& beat, unsigned first) {
 #pragma HLS inline
     uint64_t bits = 0;
 BYTE:
     for (unsigned i = 0; i < CHANNEL_BYTES; ++i) {
 #pragma HLS unroll
-        bits |= uint64_t(uint8_t(bytes[i])) << (8 * i);
+        bits |= uint64_t(uint8_t(beat.lane[first + i])) << (8 * i);
     }
     Channel channel;
     channel.bias = int32_t(bits);
     channel.ratio.multiplier = uint16_t(bits >> 32);
     channel.ratio.shift = uint8_t(bits >> 48);
     return channel;
+}
+
+// Beat `index` of a slice's parameters holds LANES / 8 channels.
+inline void load_channels(Channel channels[LANES], ap_uint<3> index, const Vector8& beat) {
+#pragma HLS inline
+LOAD_CHANNEL:
+    for (unsigned i = 0; i < LANES / CHANNEL_BYTES; ++i) {
+#pragma HLS unroll
+        channels[index * (LANES / CHANNEL_BYTES) + i] = unpack_channel(beat, CHANNEL_BYTES * i);
+    }
 }
 
 // The same ratio for all channels and no bias, as attention wants it.
@@ -54,7 +65,7 @@ inline int16_t finish_lane(const Epilogue& epilogue, int32_t sum, const Channel&
                            const Ratio& row_ratio, int16_t residual) {
 #pragma HLS inline
     const accumulator_t accumulator = sum + channel.bias;
-    const Ratio& ratio = epilogue.by_row ? row_ratio : channel.ratio;
+    const Ratio ratio = epilogue.by_row ? row_ratio : channel.ratio;
     const ap_int<16> wide = requantise<INT16_LIMIT>(accumulator, ratio.multiplier, ratio.shift);
     if (epilogue.gelu) return gelu_int8(wide, epilogue.gelu_constants, epilogue.gelu_output);
     if (epilogue.narrow) return saturate<INT8_LIMIT>(wide);

@@ -26,8 +26,12 @@ struct RowSums {
     ap_uint<46> squares;
 };
 
-inline RowSums add_vector(RowSums sums, const Vector16& x) {
+// Sums of one vector, apart from the running ones: only one addition then repeats every cycle.
+inline RowSums vector_sums(const Vector16& x) {
 #pragma HLS inline
+    RowSums sums;
+    sums.total = 0;
+    sums.squares = 0;
 LANE:
     for (unsigned i = 0; i < LANES; ++i) {
 #pragma HLS unroll
@@ -70,10 +74,9 @@ MEASURE:
     for (ap_uint<32> trip = 0; trip < trips; ++trip) {
 #pragma HLS loop_tripcount min=1 max=RESIDUAL_DEPTH
 #pragma HLS pipeline II=1
-        RowSums start;
-        start.total = slice == 0 ? ap_int<32>(0) : sums.total;
-        start.squares = slice == 0 ? ap_uint<46>(0) : sums.squares;
-        sums = add_vector(start, residual[vector]);
+        const RowSums part = vector_sums(residual[vector]);
+        sums.total = slice == 0 ? part.total : ap_int<32>(sums.total + part.total);
+        sums.squares = slice == 0 ? part.squares : ap_uint<46>(sums.squares + part.squares);
         if (++slice == slices) {
             means[row] = row_mean(sums, constants);
             ratios[row] = row_ratio(sums, constants);

@@ -23,6 +23,9 @@ struct StoreCommand {
     bool last;  // nothing to store; the run is over
 };
 
+const unsigned VECTOR_WORDS = LANES / 8;  // of an int16 vector
+const unsigned MAX_STORE_WORDS = MAX_ROWS * VECTOR_WORDS;
+
 // The parts of a beat that ports P, P + 1, ... own, 1,024 bytes apart in a page.
 template <unsigned P>
 inline void read_ports(Vector8&, uint64_t) {
@@ -139,6 +142,7 @@ template <typename... Memory>
 inline void fetch(hls::stream<Fetched>& instructions, hls::stream<Vector8>& beats,
                   ap_uint<64> program, ap_uint<64> weights, ap_uint<64> input,
                   const word_t* gmem0, Memory... gmem) {
+#pragma HLS inline off
     const uint64_t program_word = program.to_uint64() / WORD_BYTES;
     const uint64_t weights_word = weights.to_uint64() / WORD_BYTES;
     const uint64_t input_word = input.to_uint64() / WORD_BYTES;
@@ -172,14 +176,14 @@ INSTRUCTION:
     }
 }
 
-// A word of eight values.
-inline word_t pack_word(const int16_t values[8]) {
+// The first eight values as a word.
+inline word_t pack_word(const Vector16& vector) {
 #pragma HLS inline
     uint64_t halves[2] = {0, 0};
 VALUE:
     for (unsigned i = 0; i < 8; ++i) {
 #pragma HLS unroll
-        halves[i / 4] |= uint64_t(uint16_t(values[i])) << (16 * (i % 4));
+        halves[i / 4] |= uint64_t(uint16_t(vector.lane[i])) << (16 * (i % 4));
     }
     return (word_t(halves[1]) << 64) | word_t(halves[0]);
 }
@@ -188,15 +192,14 @@ VALUE:
 inline void store_slice(word_t* output, uint64_t address, rows_t rows,
                         hls::stream<Vector16>& results) {
 #pragma HLS inline off
-    const unsigned words = LANES / 8;  // of a vector
-    const ap_uint<20> trips = rows * ap_uint<4>(words);
+    const ap_uint<20> trips = rows * ap_uint<4>(VECTOR_WORDS);
     Vector16 vector;
 STORE_WORD:
     for (ap_uint<20> trip = 0; trip < trips; ++trip) {
-#pragma HLS loop_tripcount min=words max=MAX_ROWS*words
+#pragma HLS loop_tripcount min=VECTOR_WORDS max=MAX_STORE_WORDS
 #pragma HLS pipeline II=1
-        if (trip % words == 0) vector = results.read();
-        output[address + trip.to_uint64()] = pack_word(vector.lane);
+        if (trip % VECTOR_WORDS == 0) vector = results.read();
+        output[address + trip.to_uint64()] = pack_word(vector);
     NEXT_WORD:
         for (unsigned i = 0; i + 8 < LANES; ++i) {
 #pragma HLS unroll
@@ -207,6 +210,7 @@ STORE_WORD:
 
 inline void store(word_t* output, hls::stream<StoreCommand>& commands,
                   hls::stream<Vector16>& results) {
+#pragma HLS inline off
     StoreCommand command = commands.read();
 COMMAND:
     while (!command.last) {
@@ -215,7 +219,7 @@ COMMAND:
         for (ap_uint<17> slice = 0; slice < command.slices; ++slice) {
 #pragma HLS loop_tripcount min=1 max=16
             const ap_uint<33> vector = command.address + ap_uint<16>(slice) * command.stride;
-            store_slice(output, vector.to_uint64() * (LANES / 8), command.rows, results);
+            store_slice(output, vector.to_uint64() * VECTOR_WORDS, command.rows, results);
         }
         command = commands.read();
     }

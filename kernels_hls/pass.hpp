@@ -91,17 +91,6 @@ ZERO:
     return zero;
 }
 
-// Beat `beat` of a slice's parameters holds LANES / 8 channels.
-inline void load_channels(channels_t channels, ap_uint<3> beat, const Vector8& values) {
-#pragma HLS inline
-LOAD_CHANNEL:
-    for (unsigned i = 0; i < LANES / CHANNEL_BYTES; ++i) {
-#pragma HLS unroll
-        channels[beat * (LANES / CHANNEL_BYTES) + i] =
-            unpack_channel(&values.lane[CHANNEL_BYTES * i]);
-    }
-}
-
 // Step t of loading a tile, which comes output by output. `even` keeps the weights of an even
 // output for the next step, where the odd ones join them.
 inline void load_step(const TileLoad& load, address_t t, hls::stream<Vector8>& beats,

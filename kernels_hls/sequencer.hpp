@@ -44,6 +44,8 @@ LOAD_WORK:
     }
 }
 
+const unsigned MAX_RESIDUAL_BEATS = 2 * RESIDUAL_DEPTH;
+
 // Two beats a vector, each value little-endian.
 inline void load_residual(const Load& op, hls::stream<Vector8>& beats,
                           residual_buffer_t residual) {
@@ -51,7 +53,7 @@ inline void load_residual(const Load& op, hls::stream<Vector8>& beats,
     Vector16 vector;
 LOAD_RESIDUAL:
     for (ap_uint<18> i = 0; i < op.vectors * 2; ++i) {
-#pragma HLS loop_tripcount min=2 max=2*RESIDUAL_DEPTH
+#pragma HLS loop_tripcount min=2 max=MAX_RESIDUAL_BEATS
 #pragma HLS pipeline II=1
         const Vector8 beat = beats.read();
     LANE:
@@ -80,6 +82,7 @@ inline bool legal_selector(ap_uint<4> selector) {
 inline void execute(hls::stream<Fetched>& instructions, hls::stream<Vector8>& beats,
                     hls::stream<StoreCommand>& commands, hls::stream<Vector16>& results,
                     ap_uint<32>& error_code) {
+#pragma HLS inline off
 // One array, whoever calls it.
 #pragma HLS allocation function instances=array_pass limit=1
     static residual_buffer_t residual;

@@ -87,8 +87,8 @@ def _stem(graph: Graph) -> tuple[PatchEmbedding, Tokens]:
         )
     if not isinstance(graph.producer(graph.output), FusedLinear):
         raise ModelError(
-            f"{graph.name} ends in value {graph.output!r}, which no linear layer makes; hwgen takes "
-            "models whose output is a linear head."
+            f"{graph.name} ends in value {graph.output!r}, which no linear layer makes; hwgen "
+            "takes models whose output is a linear head."
         )
     return patches[0], tokens[0]
 

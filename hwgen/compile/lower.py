@@ -79,7 +79,8 @@ class Lowering:
         source = self.places[patch.input]
         address = stream.address_of(prefix)
         product = self._matmul(
-            patch.name, weight, bias, self.scales.values[patch.input], tokens.output, source, stream,
+            patch.name, weight, bias, self.scales.values[patch.input], tokens.output,
+            source, stream,
             rows=source.rows, rows_register=0,
             destination_address=address,
             residual=1, residual_address=address, residual_stride=stream.stride,
@@ -122,11 +123,11 @@ class Lowering:
         )
         # What one step of the score really is once the factor above is rounded.
         score_scale = scale[op.query] * scale[op.key] * op.scale / score.value
-        exponent = round(score_scale * math.log2(math.e) * (1 << FRACTION))
-        if not 1 <= exponent < 1 << 16:
+        exponent = max(1, round(score_scale * math.log2(math.e) * (1 << FRACTION)))
+        if exponent >> 16:
             raise ModelError(
-                f"Attention {op.name!r} has scores up to {score_scale * 127:.3g} on the calibration "
-                "images; the exponential unit takes scores between 0.01 and 350. Check the "
+                f"Attention {op.name!r} has scores up to {score_scale * 127:.3g} on the "
+                "calibration images; the exponential unit takes scores up to 350. Check the "
                 "calibration data and the attention scale."
             )
         keys = self._rows(key)

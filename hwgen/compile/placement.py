@@ -170,7 +170,7 @@ def _check(graph: Graph, name: str, place: Placement, engine: EngineConfig) -> N
     if need > depth:
         raise FitError(
             f"{graph.name} does not fit the engine: value {name!r} ({place.rows} rows, "
-            f"{len(place.columns)} columns) needs {need} vectors of the {place.buffer.name.lower()} "
-            f"buffer, the engine has {depth}. Raise engine.{field} in the configuration to {need} "
-            "or more, or use a narrower model or fewer tokens."
+            f"{len(place.columns)} columns) needs {need} vectors of the "
+            f"{place.buffer.name.lower()} buffer, the engine has {depth}. Raise engine.{field} in "
+            f"the configuration to {need} or more, or use a narrower model or fewer tokens."
         )

@@ -56,8 +56,9 @@ class InputLayout:
         ).transpose(0, 1, 3, 2, 4, 5)
         beats = np.full((count, self.rows, self.slices(lanes) * lanes), 128, np.uint8)
         beats[..., : self.columns] = patches.reshape(count, self.rows, self.columns)
-        beats = beats.reshape(count, self.rows, -1, lanes).transpose(0, 2, 1, 3)
-        return np.ascontiguousarray(beats).reshape(count, -1, lanes)
+        slices = self.slices(lanes)
+        beats = beats.reshape(count, self.rows, slices, lanes).transpose(0, 2, 1, 3)
+        return np.ascontiguousarray(beats).reshape(count, slices * self.rows, lanes)
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Program:
 
     @property
     def image(self) -> np.ndarray:
-        """The binary program: a header of 64 bytes, then 64 bytes an instruction; uint32 (n, 16)."""
+        """The binary program, uint32 (n, 16): a header, then one record per instruction."""
         header = np.zeros(WORDS, np.uint32)
         header[:4] = (MAGIC, PROGRAM_VERSION, self.engine.digest, len(self.instructions))
         header[4] = len(self.weights)

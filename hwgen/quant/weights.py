@@ -42,8 +42,8 @@ def quantise_linear(
     """
     if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
         raise ModelError(
-            f"Layer {name!r} has weights or biases that are NaN or infinite. Export the model again "
-            "from a sound checkpoint."
+            f"Layer {name!r} has weights or biases that are NaN or infinite. Export the model "
+            "again from a sound checkpoint."
         )
     weight = weight.astype(np.float64)
     largest = np.abs(weight).max(axis=1)

@@ -17,8 +17,8 @@ int main(int argc, char** argv) {
         epilogue.gelu_output = {v[6], v[7]};
         const Ratio row_ratio = {v[8], v[9]};
         Channel channels[LANES];
-        for (unsigned lane = 0; lane < LANES; ++lane)
-            channels[lane] = unpack_channel(vectors.next<int8_t>(CHANNEL_BYTES).data());
+        for (unsigned beat = 0; beat < PARAMETER_BEATS; ++beat)
+            load_channels(channels, beat, vectors.next<Vector8>());
         const uint32_t rows = vectors.next<uint32_t>();
         for (uint32_t row = 0; row < rows; ++row) {
             const Vector32 sums = vectors.next<Vector32>();

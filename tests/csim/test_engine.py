@@ -366,10 +366,7 @@ def error_cases(engine: EngineConfig) -> list[bytes]:
         (Attention, {"value_address": engine.value_depth}),
         (Attention, {"destination_address": engine.work_depth}),
     ]
-    cases = [
-        engine_case(_with_field(good, kind, **fields))
-        for kind, fields in bad_fields
-    ]
+    cases = [engine_case(_with_field(good, kind, **fields)) for kind, fields in bad_fields]
     records = len(good.image)
     images = [
         (_damaged(good, 0, 0x4E475749), ErrorCode.BAD_HEADER),

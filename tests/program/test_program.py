@@ -73,3 +73,7 @@ def test_output_unpack_puts_slices_side_by_side() -> None:
     matrix = OutputLayout(rows=2, columns=20, scale=1.0).unpack(vectors)
     assert matrix.shape == (1, 2, 20)
     assert (matrix[0, 1] == [*range(16, 32), *range(48, 52)]).all()
+
+
+def test_pack_of_no_images_is_no_beats() -> None:
+    assert LAYOUT.pack(np.zeros((0, 4, 6, 3), np.uint8), 16).shape == (0, 6, 16)
