@@ -5,18 +5,19 @@
 #include "hwgen_instruction.hpp"
 #include "types.hpp"
 
-// Whether a matrix is not empty and lies inside its buffer. Row r of slice s is vector
-// address + s * stride + r. The output region has no end.
+// Whether a matrix is not empty, its slices lie apart, and all of it in its buffer. Row r of slice
+// s is vector address + s * stride + r.
 inline bool fits(ap_uint<4> buffer, ap_uint<16> address, ap_uint<16> stride, ap_uint<24> slices,
-                 ap_uint<32> rows) {
+                 ap_uint<32> rows, ap_uint<32> output_vectors) {
 #pragma HLS inline off
     if (slices == 0 || rows == 0) return false;
-    ap_uint<17> depth;
+    if (slices != 1 && stride < rows) return false;
+    ap_uint<32> depth;
     switch (buffer) {
         case BUFFER_RESIDUAL: depth = RESIDUAL_DEPTH; break;
         case BUFFER_WORK: depth = WORK_DEPTH; break;
         case BUFFER_VALUE: depth = VALUE_DEPTH; break;
-        case BUFFER_OUTPUT: return true;
+        case BUFFER_OUTPUT: depth = output_vectors; break;
         default: return false;
     }
     const ap_uint<40> last_slice = ap_uint<24>(slices - 1) * stride;
@@ -28,10 +29,10 @@ inline bool legal(const Load& op) {
     if (op.region != REGION_WEIGHTS && op.region != REGION_INPUT) return false;
     if (op.destination_buffer != BUFFER_RESIDUAL && op.destination_buffer != BUFFER_WORK)
         return false;
-    return fits(op.destination_buffer, op.destination_address, 0, 1, op.vectors);
+    return fits(op.destination_buffer, op.destination_address, 0, 1, op.vectors, 0);
 }
 
-inline bool legal(const Matmul& op, rows_t rows) {
+inline bool legal(const Matmul& op, rows_t rows, ap_uint<32> output_vectors) {
 #pragma HLS inline
     const bool wide =
         op.destination_buffer == BUFFER_RESIDUAL || op.destination_buffer == BUFFER_OUTPUT;
@@ -39,11 +40,12 @@ inline bool legal(const Matmul& op, rows_t rows) {
     if (op.source_buffer != source || rows > MAX_ROWS) return false;
     if ((op.gelu && wide) || (op.residual && !wide)) return false;
     if (op.residual &&
-        !fits(BUFFER_RESIDUAL, op.residual_address, op.residual_stride, op.output_slices, rows))
+        !fits(BUFFER_RESIDUAL, op.residual_address, op.residual_stride, op.output_slices, rows, 0))
         return false;
-    return fits(op.source_buffer, op.source_address, op.source_stride, op.reduction_slices, rows) &&
+    return fits(op.source_buffer, op.source_address, op.source_stride, op.reduction_slices, rows,
+                0) &&
            fits(op.destination_buffer, op.destination_address, op.destination_stride,
-                op.output_slices, rows);
+                op.output_slices, rows, output_vectors);
 }
 
 // Slices that a row of that many scores takes.
@@ -56,8 +58,8 @@ inline bool legal(const Attention& op, rows_t rows, rows_t keys) {
 #pragma HLS inline
     const ap_uint<24> slices = op.heads * op.head_slices;
     if (rows > MAX_ROWS || rows * key_slices(keys) > SCORE_DEPTH) return false;
-    return fits(BUFFER_WORK, op.query_address, op.query_stride, slices, rows) &&
-           fits(BUFFER_WORK, op.key_address, op.key_stride, slices, keys) &&
-           fits(BUFFER_VALUE, op.value_address, op.value_stride, slices, keys) &&
-           fits(BUFFER_WORK, op.destination_address, op.destination_stride, slices, rows);
+    return fits(BUFFER_WORK, op.query_address, op.query_stride, slices, rows, 0) &&
+           fits(BUFFER_WORK, op.key_address, op.key_stride, slices, keys, 0) &&
+           fits(BUFFER_VALUE, op.value_address, op.value_stride, slices, keys, 0) &&
+           fits(BUFFER_WORK, op.destination_address, op.destination_stride, slices, rows, 0);
 }

@@ -11,6 +11,7 @@ struct Fetched {
     ap_uint<32> beats;  // that follow in the stream of beats
     ap_uint<8> error;   // ErrorCode; not ERROR_NONE ends the program
     bool last;          // END, or an error that fetch found
+    ap_uint<32> output_vectors;  // of the output region
 };
 
 // Where the vectors of one result go, in order: row r of slice s is output vector
@@ -118,12 +119,13 @@ inline Stretch stretch_of(const instruction_t& bits) {
 
 // What can be known of an instruction before it runs: enough to fetch for it safely.
 inline Error fetch_error(const instruction_t& bits, const Stretch& stretch,
-                         ap_uint<32> weight_beats) {
+                         ap_uint<32> weight_beats, ap_uint<32> input_beats) {
 #pragma HLS inline
     const ap_uint<8> opcode = opcode_of(bits);
     if (opcode > OPCODE_ATTENTION) return ERROR_UNKNOWN_OPCODE;
     if (opcode == OPCODE_LOAD && !legal(Load(bits))) return ERROR_OUT_OF_RANGE;
-    if (!stretch.input && stretch.first + stretch.count > weight_beats) return ERROR_OUT_OF_RANGE;
+    if (stretch.first + stretch.count > (stretch.input ? input_beats : weight_beats))
+        return ERROR_OUT_OF_RANGE;
     return ERROR_NONE;
 }
 
@@ -149,19 +151,22 @@ inline void fetch(hls::stream<Fetched>& instructions, hls::stream<Vector8>& beat
     const instruction_t header = read_instruction(gmem0, program_word);
     const ap_uint<32> count = header.range(127, 96);
     const ap_uint<32> weight_beats = header.range(159, 128);
+    const ap_uint<32> input_beats = header.range(191, 160);
+    const ap_uint<32> output_vectors = header.range(223, 192);
     Error error = header_error(header);
     bool last = error != ERROR_NONE;
-    if (last) instructions.write({0, 0, ap_uint<8>(error), true});
+    if (last) instructions.write({0, 0, ap_uint<8>(error), true, 0});
 INSTRUCTION:
     for (ap_uint<33> index = 0; !last; ++index) {
 #pragma HLS loop_tripcount min=1 max=256
-        Fetched fetched = {0, 0, ap_uint<8>(ERROR_OUT_OF_RANGE), true};  // no END in the program
+        // No END in the program, unless there is another instruction.
+        Fetched fetched = {0, 0, ap_uint<8>(ERROR_OUT_OF_RANGE), true, output_vectors};
         if (index < count) {
             const uint64_t word = program_word + (index.to_uint64() + 1) *
                                                      (INSTRUCTION_BYTES / WORD_BYTES);
             fetched.bits = read_instruction(gmem0, word);
             const Stretch stretch = stretch_of(fetched.bits);
-            error = fetch_error(fetched.bits, stretch, weight_beats);
+            error = fetch_error(fetched.bits, stretch, weight_beats, input_beats);
             fetched.error = error;
             fetched.last = error != ERROR_NONE || opcode_of(fetched.bits) == OPCODE_END;
             fetched.beats = fetched.last ? ap_uint<40>(0) : stretch.count;

@@ -160,7 +160,7 @@ INSTRUCTION:
             case OPCODE_MATMUL: {
                 const Matmul op(fetched.bits);
                 const rows_t rows = token_count(op.rows, op.rows_register, tokens);
-                if (!legal_selector(op.rows_register) || !legal(op, rows)) {
+                if (!legal_selector(op.rows_register) || !legal(op, rows, fetched.output_vectors)) {
                     error = ERROR_OUT_OF_RANGE;
                     break;
                 }

@@ -18,7 +18,7 @@ module requantise #(
 
   logic signed [26:0] accumulator_q;
   logic signed [16:0] multiplier_q;
-  logic        [ 5:0] shift_q, shift_product, shift_rounded;
+  logic        [ 5:0] shift_q, shift_product;
   logic signed [43:0] product, half_units, rounded;
 
   // Half of the divisor is added after shifting by shift - 1: the same as before, one bit narrower.
@@ -34,7 +34,6 @@ module requantise #(
     product       <= accumulator_q * multiplier_q;
     shift_product <= shift_q;
     rounded_q     <= rounded;
-    shift_rounded <= shift_product;
     if (rounded_q > LIMIT) result <= LIMIT[OUTPUT_BITS-1:0];
     else if (rounded_q < -LIMIT) result <= -LIMIT[OUTPUT_BITS-1:0];
     else result <= rounded_q[OUTPUT_BITS-1:0];

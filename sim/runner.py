@@ -6,6 +6,7 @@ in one place.
 """
 
 import os
+import shlex
 import shutil
 import sys
 import sysconfig
@@ -14,8 +15,37 @@ from pathlib import Path
 
 from cocotb_tools.runner import get_results, get_runner
 
+from hwgen.sim.csim_build import cache_folder
+
 ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "kernels_rtl"
+TOPS = ROOT / "sim" / "tops"
+
+MAC_ARRAY = tuple(
+    KERNELS / f"{name}.sv"
+    for name in (
+        "mac_pkg",
+        "primitives/DSP48E2",
+        "dsp48e2_mac",
+        "mac_chain",
+        "adder_tree",
+        "column_pair",
+        "skew",
+        "mac_array",
+    )
+)
+MAC_ARRAY_TWIN = (KERNELS / "mac_array_twin.sv", KERNELS / "dpi" / "mac_array_twin.cpp")
+
+BUILD_ARGUMENTS = (
+    "-Wall",
+    "-O3",
+    "--no-timing",
+    # cocotb makes every signal public, which keeps Verilator from optimising. Ports of the top
+    # level are all that a bench needs.
+    "--no-public-flat-rw",
+    "--public-depth",
+    "1",
+)
 
 
 def verilator_environment() -> dict[str, str]:
@@ -32,8 +62,17 @@ def verilator_environment() -> dict[str, str]:
         "AR": "ar",
         # The simulator's own library takes longest to compile and little time to run.
         "OPT_GLOBAL": "-O0",
+        "OBJCACHE": shlex.join(
+            [
+                sys.executable,
+                "-I",
+                str(ROOT / "sim" / "compile_once.py"),
+                str(cache_folder().resolve() / "verilator"),
+            ]
+        ),
     }
-    flags = " ".join(f"{name}={value}" for name, value in make.items())
+    # make takes variables from its environment at their words; a backslash keeps one together.
+    flags = " ".join(f"{name}={value}".replace(" ", "\\ ") for name, value in make.items())
     return {"PATH": path, "VERILATOR_ROOT": str(package), "MAKEFLAGS": flags}
 
 
@@ -44,13 +83,15 @@ def run_bench(
     sources: Sequence[Path] | None = None,
     parameters: Mapping[str, int] | None = None,
     arguments: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> None:
     """Verilates ``top`` with -Wall and runs the cocotb module ``bench`` of ``sim/``.
 
     Args:
         build: folder for the build and its results.
         sources: by default ``kernels_rtl/<top>.sv``.
-        arguments: more arguments for Verilator.
+        arguments: more arguments for Verilator, C++ files among them.
+        environment: variables that the bench reads.
 
     Raises:
         AssertionError: a cocotb test failed, or none ran.
@@ -62,7 +103,7 @@ def run_bench(
         hdl_toplevel=top,
         build_dir=build,
         parameters=dict(parameters or {}),
-        build_args=["-Wall", "-O3", "--no-timing", *arguments],
+        build_args=[*BUILD_ARGUMENTS, *arguments],
         always=True,
     )
     results = runner.test(
@@ -70,7 +111,10 @@ def run_bench(
         test_module=f"sim.{bench}",
         build_dir=build,
         test_dir=build,
-        extra_env={"PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+        extra_env={
+            **(environment or {}),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+        },
     )
     tests, failures = get_results(results)
     assert tests > 0, f"{bench} holds no test"

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training-time image changes: horizontal flip and a shift by whole pixels."""
+
 import torch
 import torch.nn.functional as F
 
 
-def flip_shift(images, shift, generator):
+def flip_shift(images: torch.Tensor, shift: int, generator: torch.Generator) -> torch.Tensor:
     """Flip half of a [B, 1, H, W] batch, move each image up to `shift` px.
 
     The border is filled with the lowest value present (the background).

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Muon (Jordan et al., 2024): momentum steps made orthogonal, in float32."""
+
+from collections.abc import Iterable
+
 import torch
 
 
-def orthogonalise(matrix, steps=5):
+def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Nearest orthogonal matrices, roughly, of [N, rows, cols], rows <= cols.
 
     A quintic Newton-Schulz iteration whose coefficients take all singular
@@ -17,15 +20,22 @@ def orthogonalise(matrix, steps=5):
 
 
 class Muon(torch.optim.Optimizer):
-    """For 2-D weights. A weight whose rows are several stacked matrices of
-    shape [cols, cols] or less (a joined qkv) is treated matrix by matrix."""
+    """For 2-D weights. In a parameter group with `stacked` = n, each weight is
+    n matrices on top of each other (a joined qkv: 3), treated one by one."""
 
-    def __init__(self, params, lr=0.02, momentum=0.95, weight_decay=0.05):
-        super().__init__(params, dict(lr=lr, momentum=momentum,
-                                      weight_decay=weight_decay, stacked=1))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        weight_decay: float = 0.05,
+    ) -> None:
+        super().__init__(
+            params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, stacked=1)
+        )
 
     @torch.no_grad()
-    def step(self):
+    def step(self) -> None:
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is None:
@@ -33,8 +43,7 @@ class Muon(torch.optim.Optimizer):
                 state = self.state[param]
                 if not state:
                     state["momentum"] = torch.zeros_like(param)
-                buf = state["momentum"].lerp_(param.grad,
-                                              1 - group["momentum"])
+                buf = state["momentum"].lerp_(param.grad, 1 - group["momentum"])
                 step = param.grad.lerp(buf, group["momentum"])
                 step = step.unflatten(0, (group["stacked"], -1))
                 rows, cols = step.shape[1:]
@@ -44,5 +53,4 @@ class Muon(torch.optim.Optimizer):
                     step = orthogonalise(step)
                 scale = max(1.0, rows / cols) ** 0.5
                 param.mul_(1 - group["lr"] * group["weight_decay"])
-                param.add_(step.reshape(param.shape),
-                           alpha=-group["lr"] * scale)
+                param.add_(step.reshape(param.shape), alpha=-group["lr"] * scale)

@@ -16,38 +16,26 @@ from hwgen.cli.verify import show
 from hwgen.data_files import load_data
 from hwgen.design import PAGE, build
 
-MODEL, DATA = "fashion_vit.onnx", "fashion_test.npz"
+MODEL, CALIBRATION, TEST = "fashion_vit.onnx", "fashion_calibration.npz", "fashion_test.npz"
 PICTURE = "demo.png"
-CLASSES = (
-    "T-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "boot",
-)
-"""Short names of the Fashion-MNIST classes, for the picture."""
 
 
 def run(output: Path, images: int, force: bool) -> None:
     """Builds, writes, compares with C simulation, measures accuracy and draws a picture."""
     if not force:
         refuse_foreign(output)
-    shipped = files("hwgen") / "data"
-    with as_file(shipped / MODEL) as model, as_file(shipped / DATA) as file, progress() as update:
-        data = load_data(file)
-        design = build(model, calibration=data, progress=update)
+    with as_file(files("hwgen") / "data") as shipped, progress() as update:
+        data = load_data(shipped / TEST)
+        calibration = load_data(shipped / CALIBRATION)
+        design = build(shipped / MODEL, calibration=calibration, progress=update)
         update("writing", 0, 0)
         design.write(output, force)
         csim = design.verify("csim", data, images, update)
         accuracy = design.verify("golden", data, None, update)
         assert data.labels is not None, "the shipped data has labels"
-        classes = design.program.classes or CLASSES
-        image = picture(data.images, data.labels, accuracy.float_, accuracy.int8, classes)
+        image = picture(
+            data.images, data.labels, accuracy.float_, accuracy.int8, design.program.classes
+        )
         design.attach(PICTURE, _png(image))
     out().print(headline(design.summary))
     show(replace(accuracy, csim=csim.csim))

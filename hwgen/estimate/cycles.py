@@ -14,7 +14,6 @@ from hwgen.estimate.result import Cause, CycleEstimate, InstructionCycles
 from hwgen.estimate.timing import Timing
 from hwgen.estimate.work import Counts, macs, resolve
 from hwgen.golden.interpreter import legal
-from hwgen.program.engine import EngineConfig
 from hwgen.program.extent import reads, writes
 from hwgen.program.instructions import Attention, Instruction, Load, Matmul
 from hwgen.program.program import Program
@@ -34,7 +33,7 @@ def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEsti
     steps = list(zip(resolve(program), program.labels, strict=True))
     done = 0
     for index, ((instruction, counts), label) in enumerate(steps):
-        _check(instruction, counts, program.engine, f"instruction {index} ({label})")
+        _check(instruction, counts, program, f"instruction {index} ({label})")
         start = machine.array.free
         end = max(start, _execute(machine, instruction, counts))
         done = max(done, end)
@@ -62,11 +61,12 @@ def _execute(machine: Machine, instruction: Instruction, counts: Counts) -> int:
             return 0
 
 
-def _check(instruction: Instruction, counts: Counts, engine: EngineConfig, where: str) -> None:
+def _check(instruction: Instruction, counts: Counts, program: Program, where: str) -> None:
     destination = writes(instruction, counts.rows)
     if destination is None:
         return
-    if not legal(instruction, reads(instruction, counts.rows, counts.keys), destination, engine):
+    operands = reads(instruction, counts.rows, counts.keys)
+    if not legal(instruction, operands, destination, program):
         raise ProgramError(
             f"{where}: the engine refuses it, an operand does not fit a buffer or may not be "
             "combined with the others. Build the model for this engine's configuration."

@@ -4,7 +4,7 @@
 import numpy as np
 
 from hwgen.golden.matmul import exact_product
-from hwgen.numerics.fixed_point import INT8_MAX, requantise
+from hwgen.numerics.fixed_point import INT8_MAX, requantise, scale_ratio
 from hwgen.numerics.piecewise import reciprocal
 from hwgen.numerics.softmax import softmax
 from hwgen.program.instructions import Attention
@@ -19,9 +19,7 @@ def attention_head(
     product = exact_product(query, np.swapaxes(key, -1, -2))
     scores = requantise(product, op.score_multiplier, op.score_shift, INT8_MAX)
     exponentials, total = softmax(scores, op.exponent_multiplier)
-    root, root_shift = reciprocal(total)
-    factor = (root * op.output_multiplier + (1 << 15)) >> 16
-    shift = np.maximum(root_shift + op.output_shift - 16, 1)
+    factor, shift = scale_ratio(*reciprocal(total), op.output_ratio)
     return requantise(
         exact_product(exponentials, value), factor[..., None], shift[..., None], INT8_MAX
     )

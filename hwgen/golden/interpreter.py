@@ -118,8 +118,8 @@ class Interpreter:
         destination = writes(instruction, rows)
         assert destination is not None
         if not (
-            legal(instruction, operands, destination, self.engine)
-            and self._weights_end(instruction) <= len(self.program.weights)
+            legal(instruction, operands, destination, self.program)
+            and _region_end(instruction, self.engine) <= self._region_beats(instruction)
         ):
             raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
         match instruction:
@@ -134,15 +134,11 @@ class Interpreter:
                 memory.write(destination, attention(op, *(memory.read(e) for e in operands)))
         return destination
 
-    def _weights_end(self, instruction: Instruction) -> int:
-        """One past the last beat of the weight region that an instruction reads."""
-        match instruction:
-            case Load(region=Region.WEIGHTS) as op:
-                return op.offset + load_beats(op)
-            case Matmul() as op:
-                return op.offset + parameter_beats(op, self.engine)
-            case _:
-                return 0
+    def _region_beats(self, instruction: Instruction) -> int:
+        """Beats of the region that an instruction reads."""
+        if isinstance(instruction, Load) and instruction.region == Region.INPUT:
+            return self.program.input.beats(self.engine.lanes)
+        return len(self.program.weights)
 
     def _load(self, op: Load, beats: np.ndarray) -> np.ndarray:
         """The loaded matrix, (batch or 1, vectors, lanes)."""
@@ -171,11 +167,24 @@ def _counts(instruction: Instruction, tokens: list[int]) -> tuple[int, int]:
             return 0, 0
 
 
+def _region_end(instruction: Instruction, engine: EngineConfig) -> int:
+    """One past the last beat that an instruction reads from DDR."""
+    match instruction:
+        case Load() as op:
+            return op.offset + load_beats(op)
+        case Matmul() as op:
+            return op.offset + parameter_beats(op, engine)
+        case _:
+            return 0
+
+
 def legal(
-    instruction: Instruction, operands: list[Extent], destination: Extent, engine: EngineConfig
+    instruction: Instruction, operands: list[Extent], destination: Extent, program: Program
 ) -> bool:
     """Whether the engine accepts the operands; otherwise it stops with OUT_OF_RANGE."""
-    if not all(extent.fits(engine) for extent in (*operands, destination)):
+    engine = program.engine
+    output_vectors = program.output.vectors(engine.lanes)
+    if not all(extent.fits(engine, output_vectors) for extent in (*operands, destination)):
         return False
     wide = destination.buffer in (Buffer.RESIDUAL, Buffer.OUTPUT)
     match instruction:

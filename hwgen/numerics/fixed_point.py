@@ -102,3 +102,15 @@ def ratio_from(value: float, *, power_of_two: bool = False, where: str = "") -> 
             "check the calibration data."
         )
     return Ratio(multiplier, shift)
+
+
+def scale_ratio(
+    multiplier: np.ndarray, shift: np.ndarray, ratio: Ratio
+) -> tuple[np.ndarray, np.ndarray]:
+    """``multiplier / 2**shift`` (a row's reciprocal or inverse root) times ``ratio``.
+
+    Returns:
+        A 16-bit multiplier and a shift limited to 1 .. 47, int64, shaped as the arguments.
+    """
+    product = (multiplier * ratio.multiplier + (1 << 15)) >> 16
+    return product, np.clip(shift + ratio.shift - 16, 1, MAX_SHIFT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwgen.numerics.fixed_point import INT8_MAX, Ratio, round_shift, saturate
+from hwgen.numerics.fixed_point import INT8_MAX, Ratio, round_shift, saturate, scale_ratio
 from hwgen.numerics.piecewise import inverse_sqrt
 
 MEAN_FRACTION = 6
@@ -47,6 +47,5 @@ def normalise(x: np.ndarray, constants: NormaliseConstants) -> np.ndarray:
     mean = round_shift(total * constants.mean_multiplier, MEAN_SHIFT)
     variance = constants.columns * squares - total * total + constants.epsilon
     root, root_shift = inverse_sqrt(np.maximum(variance, 1))
-    factor = (root * constants.output.multiplier + (1 << 15)) >> 16
-    shift = np.maximum(root_shift + constants.output.shift - 16, 1)
+    factor, shift = scale_ratio(root, root_shift, constants.output)
     return saturate(round_shift(((x << MEAN_FRACTION) - mean) * factor, shift), INT8_MAX)

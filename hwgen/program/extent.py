@@ -23,14 +23,16 @@ class Extent:
         """One past the last vector."""
         return self.address + (self.slices - 1) * self.stride + self.rows
 
-    def fits(self, engine: EngineConfig) -> bool:
-        """Whether the matrix is not empty and lies inside its buffer; OUTPUT has no end."""
+    def fits(self, engine: EngineConfig, output_vectors: int) -> bool:
+        """Whether the matrix is not empty, its slices lie apart, and all of it in its buffer."""
         depth = {
             Buffer.RESIDUAL: engine.residual_depth,
             Buffer.WORK: engine.work_depth,
             Buffer.VALUE: engine.value_depth,
-        }.get(self.buffer)
-        return self.slices > 0 and self.rows > 0 and (depth is None or self.end <= depth)
+            Buffer.OUTPUT: output_vectors,
+        }[self.buffer]
+        apart = self.slices == 1 or self.stride >= self.rows
+        return self.slices > 0 and self.rows > 0 and apart and self.end <= depth
 
 
 def _matmul(op: Matmul, rows: int) -> list[Extent]:

@@ -115,6 +115,10 @@ class Attention:
     output_multiplier: int
     output_shift: int
 
+    @property
+    def output_ratio(self) -> Ratio:
+        return Ratio(self.output_multiplier, self.output_shift)
+
 
 Instruction = End | SetTokens | Load | Matmul | Attention
 

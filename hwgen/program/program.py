@@ -36,6 +36,10 @@ class InputLayout:
     def slices(self, lanes: int) -> int:
         return -(-self.columns // lanes)
 
+    def beats(self, lanes: int) -> int:
+        """Beats of the input region."""
+        return self.rows * self.slices(lanes)
+
     def pack(self, images: np.ndarray, lanes: int) -> np.ndarray:
         """uint8 images (N, H, W, C) or (N, H, W) as beats, uint8 (N, slices * rows, lanes).
 
@@ -103,7 +107,8 @@ class Program:
         """The binary program, uint32 (n, 16): a header, then one record per instruction."""
         header = np.zeros(WORDS, np.uint32)
         header[:4] = (MAGIC, PROGRAM_VERSION, self.engine.digest, len(self.instructions))
-        header[4] = len(self.weights)
+        lanes = self.engine.lanes
+        header[4:7] = (len(self.weights), self.input.beats(lanes), self.output.vectors(lanes))
         return np.stack([header, *(encode(i) for i in self.instructions)])
 
 

@@ -252,7 +252,7 @@ class Writer:
             instructions=instructions,
             labels=tuple("" for _ in instructions),
             weights=np.concatenate(self.beats),
-            input=InputLayout(1, 1, 1, 1),
+            input=InputLayout(1, INPUT_BEATS, 1, 1),
             output=OutputLayout(OUTPUT_VECTORS, self.engine.lanes, 1.0),
         )
 

@@ -89,7 +89,7 @@ def make_matmul(
         reduction_slices=reduction,
         destination_buffer=to,
         destination_address=at,
-        destination_stride=TOKENS if register or residual else stride,
+        destination_stride=_destination_stride(rows, stride, to, register or residual),
         output_slices=outputs,
         offset=0,
         residual=residual,
@@ -98,6 +98,12 @@ def make_matmul(
         gelu=gelu,
         normalise=normalise,
     )
+
+
+def _destination_stride(rows: int, stride: int, to: Buffer, whole: int) -> int:
+    if to == Buffer.OUTPUT:
+        return rows
+    return TOKENS if whole else stride
 
 
 def make_attention(

@@ -155,7 +155,7 @@ def test_int16_loads_take_two_beats_a_vector(program: Make) -> None:
 
 
 def test_token_registers_set_the_rows(program: Make, matmul: Make) -> None:
-    product = matmul(0, 2, 2, register=1)
+    product = matmul(0, 2, 2, register=1, stride=50)
     result = estimate_cycles(program(SetTokens(0, 50), product, SetTokens(0, 30), product))
     assert [item.busy for item in result.instructions] == [0, 200, 0, 120, 0]
 

@@ -87,7 +87,10 @@ def test_observer_sees_what_each_instruction_wrote() -> None:
     [
         (matmul(source_address=61), "source beyond the buffer"),
         (matmul(destination_buffer=Buffer.VALUE, destination_address=29), "destination beyond"),
-        (matmul(rows=33, source_address=0, source_stride=0), "more rows than the accumulator"),
+        (matmul(rows=33), "more rows than the accumulator"),
+        (matmul(reduction_slices=2, source_stride=3), "slices that overlap"),
+        (matmul(destination_address=1), "output beyond the region"),
+        (replace(LOAD, offset=1), "input beyond the region"),
         (matmul(rows=0), "no rows"),
         (matmul(gelu=1), "GELU into 16 bits"),
         (matmul(residual=1, destination_buffer=Buffer.WORK), "residual into 8 bits"),
