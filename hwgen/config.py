@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from hwgen.errors import ConfigError
 from hwgen.program.engine import EngineConfig
@@ -16,6 +25,15 @@ from hwgen.program.engine import EngineConfig
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: object, info: ValidationInfo) -> object:
+        """``clock_mhz: yes`` is a mistake, not 1 MHz."""
+        wanted = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and wanted in (int, float, int | None, float | None):
+            raise PydanticCustomError("truth_value", "should be a number")
+        return value
 
 
 Channels = Annotated[tuple[float, ...], Field(min_length=1, max_length=4)]
@@ -73,7 +91,9 @@ class EngineSettings(_Section):
     """Sizes of the engine that differ from the board's default; see ``EngineConfig``."""
 
     lanes: int | None = Field(
-        default=None, description="Rows and columns of the MAC array: 16, 32 or 64."
+        default=None,
+        description="Rows and columns of the MAC array: 16, 32 or 64. Depths not given then keep "
+        "the buffers' bytes.",
     )
     max_rows: int | None = Field(default=None, description="Rows of the accumulator.")
     score_depth: int | None = Field(default=None, description="Vectors of one head's score buffer.")
@@ -89,11 +109,19 @@ class EngineSettings(_Section):
     def resolve(self, default: EngineConfig | None = None) -> EngineConfig:
         """``default`` (the ordinary engine where None) with what is set here put in.
 
+        Where ``lanes`` alone is set, depths keep the buffers' bytes: half the lanes, twice the
+        vectors.
+
         Raises:
             ConfigError: the engine does not come in that size.
         """
-        base = vars(default or EngineConfig())
-        return EngineConfig(**{**base, **self.model_dump(exclude_none=True)})
+        base = default or EngineConfig()
+        lanes = self.lanes or base.lanes
+        depths = {
+            name: value if name == "max_rows" else value * base.lanes // lanes
+            for name, value in vars(base).items()
+        }
+        return EngineConfig(**{**depths, "lanes": lanes, **self.model_dump(exclude_none=True)})
 
 
 class Config(_Section):

@@ -88,4 +88,6 @@ def _check_labels(labels: np.ndarray, count: int, path: Path) -> np.ndarray:
         )
     if labels.min() < 0:
         raise DataError(f"{path} holds the label {labels.min()}; classes count from 0.")
+    if labels.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{path} holds the label {labels.max()}; no model has that many classes.")
     return labels.astype(np.int64)

@@ -67,9 +67,11 @@ def golden(program: Program, images: np.ndarray, progress: Progress) -> np.ndarr
     """The reference interpreter's output, int16 (N, vectors, lanes), for uint8 images.
 
     Raises:
-        DataError: the images do not fit the program's input.
+        DataError: the images do not fit the program's input, or there is none.
     """
     beats = program.input.pack(images, program.engine.lanes)
+    if not len(beats):
+        raise DataError("No image was given; at least one is needed.")
     run = Interpreter(program).run
     return np.concatenate(list(_stages("int8", run, beats, progress)))
 

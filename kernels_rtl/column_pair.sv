@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two columns of the array, an even and an odd channel, with LANES weights each: chains of DSP slices
-// and, for each column, the tree that adds what the chains found.
+// Two columns of the array, an even and an odd channel, with LANES weights each: chains of DSP
+// slices and, for each column, the tree that adds what the chains found.
 //
-// Lane l is slice l mod 8 of chain l / 8. Its weights and activations arrive 1 + l mod 8 cycles after
-// the load and swap strobes of the same load or row, as `skew` delivers them. The strobes are
-// registered and skewed here, beside the slices that they enable: one register of each drives slice
-// p of all chains.
-//
-// Sums come `mac_pkg::latency(LANES)` cycles after the strobes of their row.
+// Lane l is slice l mod 8 of chain l / 8. Its weights and activations arrive 1 + l mod 8 cycles
+// after the load and swap strobes of their cycle, as `skew` delivers them. The strobes are
+// registered and skewed here, beside the slices that they enable: one register of each drives
+// slice p of all chains. Sums come `latency(LANES)` cycles after the strobes of their row's cycle.
 
 (* keep_hierarchy *)
 module column_pair
   import mac_pkg::*;
 #(
-    parameter  int LANES     = 64,            // 16, 32 or 64
-    parameter  bit PRIMITIVE = 1'b0,          // see dsp48e2_mac
+    parameter  int LANES     = 64,              // 16, 32 or 64
+    parameter  bit PRIMITIVE = 1'b0,            // see dsp48e2_mac
     localparam int SUM_BITS  = sum_bits(LANES)
 ) (
-    input  logic                            clk,
-    input  logic                            load_even,
-    input  logic                            load_odd,
-    input  logic                            swap,
+    input  logic                               clk,
+    input  logic                               load_even,
+    input  logic                               load_odd,
+    input  logic                               swap,
     input  logic [LANES-1:0][ELEMENT_BITS-1:0] weights,
     input  logic [LANES-1:0][ELEMENT_BITS-1:0] activations,
-    output logic [      1:0][    SUM_BITS-1:0] sums
+    output logic [      1:0][    SUM_BITS-1:0] sums         // odd, even
 );
   // Simulators compile the pair once, not once for each place.
   // verilator no_inline_module

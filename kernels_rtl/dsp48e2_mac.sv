@@ -11,9 +11,9 @@
 //            +-- D ----------+        x-- M --+-- P -- sum
 //   activation --- B -----------------+      addend
 //
-// Cycles: a row's activation is in B one cycle after it was at the input, its product in M after two,
-// its sum in P after three. `swap` comes with the first activation of the new tile. A weight loaded
-// in the same cycle as `swap` belongs to the tile after it.
+// An activation is in B one cycle after it was at the input, its product in M after two, its sum in
+// P after three. `swap` comes with the first activation of the new tile. A weight loaded in the
+// same cycle as `swap` belongs to the tile after it.
 //
 // Exact while eight products of each lane stay below 2^17: weights in [-127, 127], activations in
 // [-128, 127] (docs/numerics.md, section 1).

@@ -72,7 +72,7 @@ module epilogue_lane (
   ) delay_plain (
       .clk,
       .now  (plain),
-      .later({plain_delayed})
+      .later(plain_delayed)
   );
 
   gelu_lane activate (

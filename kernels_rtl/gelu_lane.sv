@@ -77,7 +77,7 @@ module gelu_lane (
   ) delay_x (
       .clk,
       .now  (x),
-      .later({x_6})
+      .later(x_6)
   );
 
   always_ff @(posedge clk) product <= x_6 * factor;

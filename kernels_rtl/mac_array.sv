@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The matrix array: LANES rows of activations by LANES columns of weights, one row of a matrix in and
-// its LANES partial sums out every cycle.
+// The matrix array: LANES lanes of activations by LANES columns of weights, one row of a matrix in
+// and its LANES partial sums out every cycle.
 //
-//     sums[c] = sum over l of row[l] * weight[c][l]         `LATENCY` cycles after row_valid
+//     sums[c] = sum over l of row[l] * weight[c][l]         LATENCY cycles after row and row_valid
 //
-// Weights are stationary. A tile is loaded one channel a cycle, `load_weights` being all the weights
-// of column `load_channel`, into registers that no row sees; `swap` makes what has been loaded the
-// tile in use. Nothing ever has to wait, and the order of things is that of the cycles in which they
-// are presented:
+// Weights are stationary. A tile is loaded one channel a cycle, `load_weights` being all the
+// weights of column `load_channel`, into registers that no row sees; `swap` makes what has been
+// loaded the tile in use. Nothing ever has to wait, and the order of things is that of the cycles
+// in which they are presented:
 //
 //   - a row uses the tile made live by the last swap in its own cycle or before;
-//   - a swap takes what was loaded in the cycles before its own; a load in the cycle of a swap belongs
-//     to the next tile;
+//   - a swap takes what was loaded in the cycles before its own; a load in the cycle of a swap
+//     belongs to the next tile;
 //   - a swap needs no row with it, and rows need not be consecutive;
 //   - channels not loaded since the last swap keep their weights.
 //
@@ -22,19 +22,19 @@
 //   swap                                *                      *
 //   row uses                            t0    t0   ...   t0    t1
 //
-// Loads and swaps travel down the cascades with the rows, each slice of a chain a cycle after the
-// one before, which is why this holds for slices that see a row up to seven cycles after the first.
+// Slice p of a cascade sees a row p cycles after slice 0. Loads and swaps are delayed like rows, so
+// that every slice sees all three in this order.
 //
 // Weights are in [-127, 127], activations in [-128, 127]. Reset clears the valid pipeline alone.
 
 module mac_array
   import mac_pkg::*;
 #(
-    parameter  int LANES     = 64,               // 16, 32 or 64
-    parameter  bit PRIMITIVE = 1'b0,             // see dsp48e2_mac
-    parameter  bit TWIN      = 1'b0,             // 1: simulates fast, equal in every cycle (C++)
-    localparam int LATENCY   = latency(LANES),   // 12, 13 or 14
-    localparam int SUM_BITS  = sum_bits(LANES)   // 19, 20 or 21
+    parameter  int LANES     = 64,              // 16, 32 or 64
+    parameter  bit PRIMITIVE = 1'b0,            // see dsp48e2_mac
+    parameter  bit TWIN      = 1'b0,            // 1: in C++, fast, equal in every cycle; simulation
+    localparam int LATENCY   = latency(LANES),  // 12, 13 or 14
+    localparam int SUM_BITS  = sum_bits(LANES)  // 19, 20 or 21
 ) (
     input  logic                               clk,
     input  logic                               rst,
@@ -60,7 +60,6 @@ module mac_array
 
   assign sums_valid = valid_line[LATENCY-1];
 
-`ifndef SYNTHESIS
   if (TWIN) begin : g_twin
 
     mac_array_twin #(
@@ -76,9 +75,7 @@ module mac_array
         .sums
     );
 
-  end else
-`endif
-  begin : g_slices
+  end else begin : g_slices
 
     localparam int PAIRS = LANES / 2;
 

@@ -28,14 +28,14 @@ module mac_array_twin
   import "DPI-C" function void mac_array_twin_destroy(input chandle array);
   import "DPI-C" function void mac_array_twin_swap(input chandle array);
   import "DPI-C" function void mac_array_twin_load(
-    input chandle                          array,
-    input int                              channel,
-    input bit [LANES*ELEMENT_BITS-1:0]     weights
+    input chandle                      array,
+    input int                          channel,
+    input bit [LANES*ELEMENT_BITS-1:0] weights
   );
   import "DPI-C" function void mac_array_twin_multiply(
-    input  chandle                         array,
-    input  bit [LANES*ELEMENT_BITS-1:0]    row,
-    output bit [LANES*SUM_BITS-1:0]        sums
+    input  chandle                      array,
+    input  bit [LANES*ELEMENT_BITS-1:0] row,
+    output bit [    LANES*SUM_BITS-1:0] sums
   );
 
   // A ring: the slot of this cycle was last written LATENCY cycles ago.

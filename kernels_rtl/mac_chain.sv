@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Eight DSP slices in cascade: the dot products of eight activations with the weights of two columns.
+// Eight DSP slices in cascade: the dot products of eight activations with the weights of two
+// columns.
 //
 // What slice p sees comes p cycles later than what slice 0 sees of the same row or load, since its
 // partial sum comes p cycles later; the caller skews all inputs so. The sums of a row are there
@@ -10,14 +11,14 @@ module mac_chain
 #(
     parameter bit PRIMITIVE = 1'b0  // see dsp48e2_mac
 ) (
-    input  logic                                           clk,
+    input  logic                                             clk,
     input  logic        [CHAIN_LENGTH-1:0][ELEMENT_BITS-1:0] weights,
-    input  logic        [CHAIN_LENGTH-1:0]                 load_low,
-    input  logic        [CHAIN_LENGTH-1:0]                 load_high,
-    input  logic        [CHAIN_LENGTH-1:0]                 swap,
+    input  logic        [CHAIN_LENGTH-1:0]                   load_low,
+    input  logic        [CHAIN_LENGTH-1:0]                   load_high,
+    input  logic        [CHAIN_LENGTH-1:0]                   swap,
     input  logic        [CHAIN_LENGTH-1:0][ELEMENT_BITS-1:0] activations,
-    output logic signed [   LANE_BITS-1:0]                 sum_low,
-    output logic signed [   LANE_BITS-1:0]                 sum_high
+    output logic signed [   LANE_BITS-1:0]                   sum_low,
+    output logic signed [   LANE_BITS-1:0]                   sum_high
 );
   // verilator inline_module
 

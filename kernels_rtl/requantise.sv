@@ -14,29 +14,58 @@ module requantise #(
     output logic signed [OUTPUT_BITS-1:0] result
 );
 
-  localparam logic signed [43:0] LIMIT = (44'sd1 <<< (OUTPUT_BITS - 1)) - 44'sd1;
+  localparam int PRODUCT_BITS = 44;
+  // The last bit of a shift goes with the rounding, so that half a unit is still a bit before it.
+  localparam int HALVES_BITS = OUTPUT_BITS + 1;
+  // What may be left before a shift by up to 3 and by up to 15, if the result is to fit.
+  localparam int FINE_BITS = HALVES_BITS + 3;
+  localparam int COARSE_BITS = HALVES_BITS + 15;
+  localparam logic signed [OUTPUT_BITS:0] LIMIT = (1 <<< (OUTPUT_BITS - 1)) - 1;
 
+  // 1 and 2: multiply.
   logic signed [26:0] accumulator_q;
   logic signed [16:0] multiplier_q;
-  logic        [ 5:0] shift_q, shift_product;
-  logic signed [43:0] product, half_units, rounded;
-
-  // Half of the divisor is added after shifting by shift - 1: the same as before, one bit narrower.
-  assign half_units = product >>> (shift_product - 6'd1);
-  assign rounded = (half_units + 44'sd1) >>> 1;
-
-  logic signed [43:0] rounded_q;
+  logic signed [PRODUCT_BITS-1:0] product;
+  logic [5:0] shift_q, half_shift;
 
   always_ff @(posedge clk) begin
     accumulator_q <= accumulator;
-    multiplier_q  <= {1'b0, multiplier};
-    shift_q       <= shift;
-    product       <= accumulator_q * multiplier_q;
-    shift_product <= shift_q;
-    rounded_q     <= rounded;
-    if (rounded_q > LIMIT) result <= LIMIT[OUTPUT_BITS-1:0];
-    else if (rounded_q < -LIMIT) result <= -LIMIT[OUTPUT_BITS-1:0];
-    else result <= rounded_q[OUTPUT_BITS-1:0];
+    multiplier_q <= {1'b0, multiplier};
+    shift_q <= shift;
+    product <= accumulator_q * multiplier_q;
+    half_shift <= shift_q - 6'd1;
+  end
+
+  // 3: shift by multiples of 16, of 4 and of 1. After each of them the bits beyond what the rest
+  // can still bring into the result only tell whether it fits, which keeps the shifter small.
+  logic signed [PRODUCT_BITS-1:0] sixteens;
+  logic signed [COARSE_BITS-1:0] coarse, fours;
+  logic signed [FINE_BITS-1:0] fine, ones;
+  logic signed [HALVES_BITS-1:0] halves;
+  logic fits, negative;
+
+  assign sixteens = product >>> {half_shift[5:4], 4'd0};
+  assign coarse = COARSE_BITS'(sixteens);
+  assign fours = coarse >>> {half_shift[3:2], 2'd0};
+  assign fine = FINE_BITS'(fours);
+  assign ones = fine >>> half_shift[1:0];
+
+  always_ff @(posedge clk) begin
+    halves <= HALVES_BITS'(ones);
+    fits <= sixteens == PRODUCT_BITS'(coarse) && fours == COARSE_BITS'(fine)
+         && ones == FINE_BITS'(HALVES_BITS'(ones));
+    negative <= product < 0;
+  end
+
+  // 4: round and saturate.
+  logic signed [OUTPUT_BITS:0] rounded;
+
+  assign rounded = HALVES_BITS'(halves >>> 1) + HALVES_BITS'(halves[0]);
+
+  always_ff @(posedge clk) begin
+    if (negative && (!fits || rounded < -LIMIT)) result <= OUTPUT_BITS'(-LIMIT);
+    else if (!negative && (!fits || rounded > LIMIT)) result <= OUTPUT_BITS'(LIMIT);
+    else result <= OUTPUT_BITS'(rounded);
   end
 
 endmodule

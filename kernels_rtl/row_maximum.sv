@@ -72,7 +72,7 @@ module row_maximum #(
       .part(g_level[LEVELS-1].winners[0]),
       .total_valid(peak_valid),
       .total_row(peak_row),
-      .total({peak})
+      .total(peak)
   );
 
 endmodule

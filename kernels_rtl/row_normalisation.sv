@@ -87,7 +87,7 @@ module row_normalisation
   ) delay_mean (
       .clk,
       .now  (mean_now),
-      .later({mean})
+      .later(mean)
   );
 
   // Variance. 2: products; 3: columns * squares and total^2; 4: their difference; 5: the guard;

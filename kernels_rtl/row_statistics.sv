@@ -82,7 +82,7 @@ module row_statistics #(
       .part(32'(vector_total)),
       .total_valid,
       .total_row(result_row),
-      .total
+      .total(total)
   );
   row_accumulator #(
       .WIDTH(46),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Delays lane l of a beat by 1 + l mod 8 cycles, the time at which slice l mod 8 of a chain needs it.
+// Delays lane l of a beat by 1 + l mod 8 cycles, to when slice l mod 8 of a chain needs it.
 //
 // Each lane ends in a register of its own, since it drives a DSP slice in every column pair.
 

@@ -67,7 +67,7 @@ module softmax_row
       .scores(new_scores),
       .peak_valid,
       .peak_row,
-      .peak({new_peak})
+      .peak(new_peak)
   );
 
   row_memory #(

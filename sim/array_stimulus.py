@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from sim.lanes import pack
+
 CHAIN_LENGTH = 8
 WEIGHT_CORNERS = (-127, -126, -64, -1, 0, 1, 63, 126, 127)
 ACTIVATION_CORNERS = (-128, -127, -1, 0, 1, 126, 127)
@@ -129,15 +131,9 @@ def skewed(lanes: np.ndarray, first: int) -> np.ndarray:
     return result
 
 
-def pack(values: np.ndarray, bits: int) -> int:
-    """Signed or unsigned values as one vector, the first in the lowest bits."""
-    mask = (1 << bits) - 1
-    return sum((int(value) & mask) << (bits * index) for index, value in enumerate(values))
-
-
 def pack_rows(rows: np.ndarray) -> list[int]:
     """Each row of int8 values as one vector."""
-    return [int.from_bytes(row.tobytes(), "little") for row in rows]
+    return [pack(row, 8) for row in rows]
 
 
 def _values(rng: np.random.Generator, shape: tuple[int, int], low: int, high: int) -> np.ndarray:

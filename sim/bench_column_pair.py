@@ -3,20 +3,19 @@
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from sim.array_stimulus import (
     expected_sums,
     idle,
     join,
-    pack,
     pack_rows,
     random_traffic,
     skewed,
     steady_tiles,
 )
 from sim.bench_mac_array import LATENCY
+from sim.lanes import pack, start_clock
 
 CHANNELS = 2
 FROM_STROBE = 1  # cycles from a strobe to what belongs to it in the first slice of a chain
@@ -37,7 +36,7 @@ async def random_times(dut) -> None:
     expected = expected_sums(stimulus, CHANNELS)
     rows = pack_rows(skewed(stimulus.rows, FROM_STROBE))
     weights = pack_rows(skewed(stimulus.weights, FROM_STROBE))
-    Clock(dut.clk, 2, "step", impl="gpi").start()
+    start_clock(dut)
     for cycle in range(len(stimulus)):
         dut.activations.value = rows[cycle]
         dut.weights.value = weights[cycle]

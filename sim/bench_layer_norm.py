@@ -16,8 +16,6 @@ from hwgen.numerics.fixed_point import INT16_MAX, Ratio
 from hwgen.numerics.layer_norm import NormaliseConstants, mean_multiplier, normalise
 from sim.lanes import idle, pack, start_clock, unpack
 
-LANES = 16
-STATISTICS = 4 + 4  # 4 + log2(LANES)
 ROW_UNIT = 18
 MEMORY = 1
 ROW_LEAD = 2
@@ -31,17 +29,18 @@ class Case:
     x: np.ndarray  # (rows, columns)
     constants: NormaliseConstants
 
-    @property
-    def slices(self) -> np.ndarray:
+    def slices(self, lanes: int) -> np.ndarray:
         """(rows, slices, lanes), zero beyond the last column."""
         rows, columns = self.x.shape
-        padded = np.zeros((rows, -(-columns // LANES) * LANES), np.int64)
+        padded = np.zeros((rows, -(-columns // lanes) * lanes), np.int64)
         padded[:, :columns] = self.x
-        return padded.reshape(rows, -1, LANES)
+        return padded.reshape(rows, -1, lanes)
 
 
 async def _run(dut: Any, rng: np.random.Generator, case: Case, gaps: float) -> None:
-    slices = case.slices
+    lanes = len(dut.results) // 8
+    statistics = 4 + int(np.log2(lanes))
+    slices = case.slices(lanes)
     rows, count, _ = slices.shape
     flat = slices.reshape(rows, -1)
     expected = normalise(flat, case.constants).reshape(slices.shape)
@@ -59,7 +58,7 @@ async def _run(dut: Any, rng: np.random.Generator, case: Case, gaps: float) -> N
                 cycle += 1
             writes[cycle] = (row, part)
             before[row] = cycle
-            ready[row] = cycle + STATISTICS + ROW_UNIT + MEMORY
+            ready[row] = cycle + statistics + ROW_UNIT + MEMORY
             cycle += 1
     reads: dict[int, tuple[int, int]] = {}
     cycle = 0
@@ -76,7 +75,7 @@ async def _run(dut: Any, rng: np.random.Generator, case: Case, gaps: float) -> N
     dut.normalise_multiplier.value = constants.output.multiplier
     dut.normalise_shift.value = constants.output.shift
     dut.vector_valid.value = 0
-    await idle(dut, STATISTICS + ROW_UNIT)
+    await idle(dut, statistics + ROW_UNIT)
     measured = 0
     for cycle in range(max(reads) + ROW_LEAD + NORMALISE + 1):
         write = writes.get(cycle)
@@ -101,15 +100,14 @@ async def _run(dut: Any, rng: np.random.Generator, case: Case, gaps: float) -> N
             measured += 1
         done = cycle - ROW_LEAD - NORMALISE
         if done in reads:
-            found = unpack(dut.results.value, LANES, "i1")
+            found = unpack(dut.results.value, lanes, "i1")
             assert (found == expected[reads[done]]).all(), (reads[done], found)
     assert measured == rows
 
 
-def _constants(columns: int, epsilon: int, deviation: float) -> NormaliseConstants:
-    """Such that a value one standard deviation from the mean becomes about 40."""
-    # factor = K / (64 * scale), here with a result of 40 for (x - mean) / deviation = 1
-    value = columns * 40 / 64
+def _constants(columns: int, epsilon: int) -> NormaliseConstants:
+    """Such that a value one standard deviation from the mean becomes about 80."""
+    value = columns * 80 / 64  # columns / (64 * output scale)
     shift = 16 - int(np.ceil(np.log2(value)))
     output = Ratio(min(round(value * 2.0**shift), 65535), max(shift, 1))
     return NormaliseConstants(columns, mean_multiplier(columns), epsilon, output)
@@ -127,7 +125,7 @@ async def random_rows(dut: Any) -> None:
         x = np.clip(x, -INT16_MAX, INT16_MAX)
         x[rng.random(rows) < 0.1] = 0
         epsilon = int(rng.choice([0, 1, 1000, 1 << 40]))
-        case = Case(x, _constants(columns, epsilon, size))
+        case = Case(x, _constants(columns, epsilon))
         await _run(dut, rng, case, gaps=float(rng.choice([0, 0.3])))
 
 
@@ -140,7 +138,7 @@ async def extreme_rows(dut: Any) -> None:
     x = np.full((3, columns), INT16_MAX)
     x[1] *= -1
     x[2, ::2] *= -1
-    await _run(dut, rng, Case(x, _constants(columns, 1 << 61, 1)), gaps=0)
+    await _run(dut, rng, Case(x, _constants(columns, 1 << 61)), gaps=0)
     for multiplier, shift in ((65535, 1), (32768, 1), (65535, 47), (1, 1), (1, 47)):
         for epsilon in (0, (1 << 62) - 1):
             x = rng.integers(-INT16_MAX, INT16_MAX + 1, (5, 33))

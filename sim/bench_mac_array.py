@@ -5,18 +5,17 @@ import os
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from sim.array_stimulus import (
     expected_sums,
     idle,
     join,
-    pack,
     pack_rows,
     random_traffic,
     steady_tiles,
 )
+from sim.lanes import pack, start_clock
 
 LATENCY = {16: 12, 32: 13, 64: 14}
 
@@ -41,7 +40,7 @@ async def random_times(dut) -> None:
     reset[0] = True
     expected = expected_sums(stimulus, lanes)
     rows, weights = pack_rows(stimulus.rows), pack_rows(stimulus.weights)
-    Clock(dut.clk, 2, "step", impl="gpi").start()
+    start_clock(dut)
     for cycle in range(len(stimulus)):
         dut.rst.value = int(reset[cycle])
         dut.row.value = rows[cycle]

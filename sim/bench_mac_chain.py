@@ -3,7 +3,6 @@
 
 import cocotb
 import numpy as np
-from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 from sim.array_stimulus import (
@@ -13,12 +12,12 @@ from sim.array_stimulus import (
     expected_sums,
     idle,
     join,
-    pack,
     pack_rows,
     random_traffic,
     skewed,
     steady_tiles,
 )
+from sim.lanes import pack, start_clock
 
 LATENCY = CHAIN_LENGTH + 2
 LANE_BITS = 18
@@ -49,7 +48,7 @@ async def check(dut, stimulus: Stimulus) -> None:
     load_low = _strobes(stimulus.load & (stimulus.channel == 0))
     load_high = _strobes(stimulus.load & (stimulus.channel == 1))
     swap = _strobes(stimulus.swap)
-    Clock(dut.clk, 2, "step", impl="gpi").start()
+    start_clock(dut)
     for cycle in range(len(stimulus)):
         dut.activations.value = rows[cycle]
         dut.weights.value = weights[cycle]

@@ -16,18 +16,24 @@ from hwgen.numerics.piecewise import reciprocal
 from hwgen.numerics.softmax import softmax
 from sim.lanes import idle, pack, start_clock, unpack
 
-LANES = 16
 MAX_ROWS = 64
-TREE = 4  # log2(LANES)
-MAXIMUM = 1 + TREE + 2
 MEMORY = 1
 ROW_LEAD = 2
 SOFTMAX = 2
-RATIO = SOFTMAX + TREE + 2 + 9 + 3
-FILL = 255 + 9 + 2
+FILL = 1 + 255 + 9
 SAME_ROW = 3
 
 MULTIPLIERS = (0, 1, 64, 700, 1477, 4096, 16384, 23637, 65535)
+
+
+def _lanes(dut: Any) -> int:
+    return len(dut.exponentials) // 8
+
+
+def _latencies(lanes: int) -> tuple[int, int]:
+    """Cycles from scores to their maximum, and from scores to their ratio."""
+    tree, accumulator, root, scale = int(np.log2(lanes)), 2, 9, 3
+    return 1 + tree + accumulator, SOFTMAX + tree + accumulator + root + scale
 
 
 def _passes(
@@ -53,29 +59,31 @@ async def _run(
 ) -> None:
     """One head: fill, scores in, exponentials out."""
     rows, keys = scores.shape
-    slices = -(-keys // LANES)
+    lanes = _lanes(dut)
+    maximum, ratio = _latencies(lanes)
+    slices = -(-keys // lanes)
     # What stands in lanes beyond the last key must not matter.
-    padded = rng.integers(-INT8_MAX, INT8_MAX + 1, (rows, slices * LANES))
+    padded = rng.integers(-INT8_MAX, INT8_MAX + 1, (rows, slices * lanes))
     padded[:, :keys] = scores
-    padded = padded.reshape(rows, slices, LANES)
+    padded = padded.reshape(rows, slices, lanes)
     expected = np.zeros(padded.shape, np.int64)
     flat = expected.reshape(rows, -1)
     flat[:, :keys], sums = softmax(scores, multiplier)
     factors, shifts = scale_ratio(*reciprocal(sums), output)
-    valid_keys = [min(LANES, keys - LANES * part) for part in range(slices)]
+    valid_keys = [min(lanes, keys - lanes * part) for part in range(slices)]
 
     gaps = float(rng.choice([0, 0.3]))
     writes = _passes(rng, rows, slices, gaps, np.zeros(rows, np.int64))
     ready = np.full(rows, FILL)
     for cycle, (row, _) in writes.items():
-        ready[row] = max(ready[row], cycle + MAXIMUM + MEMORY)
+        ready[row] = max(ready[row], cycle + maximum + MEMORY)
     reads = _passes(rng, rows, slices, gaps, ready)
 
     dut.output_multiplier.value = output.multiplier
     dut.output_shift.value = output.shift
     dut.exponent_multiplier.value = multiplier
     ratios = 0
-    for cycle in range(max(reads) + ROW_LEAD + RATIO + 1):
+    for cycle in range(max(reads) + ROW_LEAD + ratio + 1):
         dut.fill.value = int(cycle == 0)
         write = writes.get(cycle)
         dut.score_valid.value = int(write is not None)
@@ -100,9 +108,9 @@ async def _run(
             assert int(dut.ready.value) == (cycle >= FILL), cycle
         done = reads.get(cycle - ROW_LEAD - SOFTMAX)
         if done is not None:
-            found = unpack(dut.exponentials.value, LANES, "u1")
+            found = unpack(dut.exponentials.value, lanes, "u1")
             assert (found == expected[done]).all(), (multiplier, done, found, expected[done])
-        done = reads.get(cycle - ROW_LEAD - RATIO)
+        done = reads.get(cycle - ROW_LEAD - ratio)
         finished = done is not None and done[1] == slices - 1
         assert bool(dut.ratio_valid.value) == finished
         if done is not None and finished:
@@ -120,7 +128,7 @@ async def _start(dut: Any) -> None:
     dut.fill.value = 0
     dut.score_valid.value = 0
     dut.vector_valid.value = 0
-    await idle(dut, RATIO)
+    await idle(dut, max(_latencies(_lanes(dut))))
     dut.reset.value = 0
 
 

@@ -48,7 +48,7 @@ BUILD_ARGUMENTS = (
 )
 
 
-def verilator_environment() -> dict[str, str]:
+def verilator_environment(optimise: str = "-Os") -> dict[str, str]:
     """Environment in which the packaged Verilator finds its own files and the host's compiler."""
     package = Path(sysconfig.get_paths()["purelib"]) / "verilator"
     path = f"{package / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -60,6 +60,7 @@ def verilator_environment() -> dict[str, str]:
         "CXX": shutil.which(os.environ.get("CXX", "g++")) or "g++",
         "LINK": shutil.which(os.environ.get("CXX", "g++")) or "g++",
         "AR": "ar",
+        "OPT_FAST": optimise,
         # The simulator's own library takes longest to compile and little time to run.
         "OPT_GLOBAL": "-O0",
         "OBJCACHE": shlex.join(
@@ -84,6 +85,7 @@ def run_bench(
     parameters: Mapping[str, int] | None = None,
     arguments: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
+    optimise: str = "-Os",
 ) -> None:
     """Verilates ``top`` with -Wall and runs the cocotb module ``bench`` of ``sim/``.
 
@@ -92,11 +94,12 @@ def run_bench(
         sources: by default ``kernels_rtl/<top>.sv``.
         arguments: more arguments for Verilator, C++ files among them.
         environment: variables that the bench reads.
+        optimise: flags for the compiler of the C++ that Verilator writes.
 
     Raises:
         AssertionError: a cocotb test failed, or none ran.
     """
-    os.environ.update(verilator_environment())
+    os.environ.update(verilator_environment(optimise))
     runner = get_runner("verilator")
     runner.build(
         sources=list(sources or [KERNELS / f"{top}.sv"]),

@@ -29,7 +29,7 @@ class Netlist:
         cells: number of cells of each type; those of modules kept apart are counted once for
             each place.
         longest_path: the cell types on the path of most cells from register to register, counted.
-            Empty where modules are kept apart.
+            Paths inside modules that are kept apart are not looked at.
     """
 
     cells: Counter[str]
@@ -55,7 +55,7 @@ def synthesise(
     overrides = " ".join(f"-G {name}={value}" for name, value in (parameters or {}).items())
     script = (
         # Threads are not available where Yosys runs as WebAssembly.
-        f"read_slang -j 1 --top {top} {overrides} {files}; "
+        f"read_slang -j 1 --keep-hierarchy --top {top} {overrides} {files}; "
         f"synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -flatten; "
         "write_json netlist.json"
     )
@@ -68,19 +68,26 @@ def synthesise(
             timeout=TIMEOUT_S,
             check=True,
         )
-    modules = json.loads((folder / "netlist.json").read_text())["modules"]
-    main = next(name for name, module in modules.items() if "top" in module["attributes"])
+    return read_netlist(folder / "netlist.json")
+
+
+def read_netlist(path: Path) -> Netlist:
+    """Counts the cells of a netlist that Yosys wrote as JSON."""
+    modules = json.loads(path.read_text())["modules"]
+    top = next(name for name, module in modules.items() if "top" in module["attributes"])
 
     @cache
     def cells_of(name: str) -> Counter[str]:
         total: Counter[str] = Counter()
         for cell in modules[name]["cells"].values():
-            inner = modules.get(cell["type"])
-            apart = inner is not None and inner["cells"]
-            total += cells_of(cell["type"]) if apart else Counter([cell["type"]])
+            kind = cell["type"]
+            if kind == "$scopeinfo":  # a remark on where flattened cells came from
+                continue
+            device = "blackbox" in modules[kind]["attributes"]
+            total += Counter([kind]) if device else cells_of(kind)
         return total
 
-    return Netlist(cells_of(main), _longest_path(modules[main]["cells"].values()))
+    return Netlist(cells_of(top), _longest_path(modules[top]["cells"].values()))
 
 
 def _longest_path(cells: Iterable[dict]) -> Counter[str]:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.config import Config, load_config, parse_config
+from hwgen.config import Config, EngineSettings, load_config, parse_config
 from hwgen.errors import ConfigError
 from hwgen.program.engine import EngineConfig
 
@@ -23,8 +23,10 @@ def test_values_and_empty_sections_are_read() -> None:
 
 
 def test_engine_settings_replace_single_sizes_of_a_default() -> None:
-    config = parse_config("engine: {lanes: 32}", "hwgen.yaml")
-    assert config.engine.resolve(EngineConfig(max_rows=7)) == EngineConfig(lanes=32, max_rows=7)
+    config = parse_config("engine: {work_depth: 99}", "hwgen.yaml")
+    assert config.engine.resolve(EngineConfig(max_rows=7)) == EngineConfig(
+        work_depth=99, max_rows=7
+    )
 
 
 def test_the_written_form_reads_back_and_has_the_same_digest() -> None:
@@ -65,6 +67,11 @@ def test_the_written_form_reads_back_and_has_the_same_digest() -> None:
         (
             "quantisation: {percentile: 30}",
             "hwgen.yaml: quantisation.percentile is 30, but it should be greater than 50.",
+        ),
+        ("clock_mhz: yes", "hwgen.yaml: clock_mhz is True, but it should be a number."),
+        (
+            "quantisation: {calibration_images: true}",
+            "hwgen.yaml: quantisation.calibration_images is True, but it should be a number.",
         ),
         ("clock_mhz: .nan", "hwgen.yaml: clock_mhz is nan, but it should be a finite number."),
         ("engine: 3", "hwgen.yaml: engine is 3, but it is a section and holds keys."),
@@ -116,3 +123,12 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="it is not UTF-8 text"):
         load_config(path)
+
+
+def test_fewer_lanes_keep_the_buffers_bytes() -> None:
+    engine = EngineSettings(lanes=32).resolve()
+    default = EngineConfig()
+    assert engine.work_depth == 2 * default.work_depth
+    assert engine.score_depth == 2 * default.score_depth
+    assert engine.max_rows == default.max_rows
+    assert EngineSettings(lanes=32, work_depth=99).resolve().work_depth == 99

@@ -43,6 +43,10 @@ def test_labels_are_whole_numbers(tmp_path: Path) -> None:
         ({"images": IMAGES, "labels": [1, 2]}, r"3 images and labels of shape \(2,\)"),
         ({"images": IMAGES, "labels": [0.5] * 3}, "float64; they must be whole numbers"),
         ({"images": IMAGES, "labels": [0, -1, 2]}, "holds the label -1; classes count from 0"),
+        (
+            {"images": IMAGES, "labels": np.uint64([0, 1, 2**63])},
+            "holds the label 92233720368547758",
+        ),
         ({"images": np.array([{}], object)}, "Object arrays cannot be loaded"),
     ],
 )

@@ -126,6 +126,16 @@ def test_csim_is_recorded(folder: Path) -> None:
     }
 
 
+def test_csim_of_few_images_keeps_the_accuracy_of_many(folder: Path, images: np.ndarray) -> None:
+    opened = hwgen.open_design(folder)
+    opened.verify("golden", Data(images[..., None]))
+    opened.verify("csim", Data(images[..., None]), 1)
+    assert opened.report()["fidelity"]["images"] == len(images)
+    assert opened.report()["verification"]["csim"]["images"] == 1
+    opened.verify("golden", Data(images[..., None]), 2)
+    assert opened.report()["fidelity"]["images"] == 2
+
+
 def test_an_attached_file_belongs_to_the_folder(folder: Path) -> None:
     hwgen.open_design(folder).attach("note.txt", b"hello")
     assert (folder / "note.txt").read_bytes() == b"hello"
@@ -173,3 +183,38 @@ def test_a_damaged_report_is_named(folder: Path) -> None:
 def test_an_opened_design_is_not_written_elsewhere(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ProgramError, match="copy that folder"):
         hwgen.open_design(folder).write(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("report.json", '"macs"', '"macs" '),
+        ("hwgen.yaml", "- 0.5", "- 0.4"),
+        ("program/model.json", '"scale": ', '"scale": 1'),
+    ],
+)
+def test_an_edited_file_is_named_and_stays(folder: Path, name: str, old: str, new: str) -> None:
+    path = folder / name
+    path.write_text(path.read_text().replace(old, new, 1))
+    before = contents(folder)
+    with pytest.raises(ProgramError, match=f"{name} is missing or was changed since hwgen wrote"):
+        hwgen.open_design(folder)
+    assert contents(folder) == before
+
+
+def test_an_edited_hls_file_is_no_hindrance(folder: Path) -> None:
+    (folder / "hls" / "README.md").write_text("my own")
+    hwgen.open_design(folder)
+
+
+@pytest.mark.parametrize("manifest", [None, "{", "[]", "{}"])
+def test_a_folder_without_its_list_of_files(folder: Path, manifest: str | None) -> None:
+    path = folder / "hwgen-files.json"
+    path.unlink() if manifest is None else path.write_text(manifest)
+    with pytest.raises(ProgramError, match=r"hwgen-files\.json is missing or damaged"):
+        hwgen.open_design(folder)
+
+
+def test_no_image_is_said(design: Design, images: np.ndarray) -> None:
+    with pytest.raises(DataError, match="No image was given"):
+        design.predict(images[:0])

@@ -16,7 +16,7 @@ EXIT_ERROR = 2
 
 
 class _Group(TyperGroup):
-    """Turns a HwgenError into its message and exit code 2."""
+    """Turns an error that the user can mend into its message and exit code 2."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -24,6 +24,14 @@ class _Group(TyperGroup):
                 return super().invoke(ctx)
         except HwgenError as error:
             show_error(str(error))
+            raise typer.Exit(EXIT_ERROR) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            show_error(
+                f"{place}{error.strerror or error}. Name another place, or correct its permissions."
+            )
             raise typer.Exit(EXIT_ERROR) from None
 
 

@@ -15,6 +15,7 @@ from hwgen.cli.summary import headline
 from hwgen.cli.verify import show
 from hwgen.data_files import load_data
 from hwgen.design import PAGE, build
+from hwgen.sim.toolchain import find_toolchain
 
 MODEL, CALIBRATION, TEST = "fashion_vit.onnx", "fashion_calibration.npz", "fashion_test.npz"
 PICTURE = "demo.png"
@@ -24,6 +25,7 @@ def run(output: Path, images: int, force: bool) -> None:
     """Builds, writes, compares with C simulation, measures accuracy and draws a picture."""
     if not force:
         refuse_foreign(output)
+    find_toolchain()  # C simulation comes last; what it needs is asked for first
     with as_file(files("hwgen") / "data") as shipped, progress() as update:
         data = load_data(shipped / TEST)
         calibration = load_data(shipped / CALIBRATION)

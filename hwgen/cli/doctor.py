@@ -8,13 +8,14 @@ import subprocess
 from dataclasses import dataclass
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from hwgen import __version__
 from hwgen.cli.console import out
 from hwgen.errors import ToolError
 from hwgen.report.make import tool_versions
-from hwgen.sim.toolchain import find_toolchain
+from hwgen.sim.toolchain import find_ap_types, find_compiler
 
 TIMEOUT_S = 60.0
 
@@ -38,11 +39,11 @@ def run() -> None:
     found = tools()
     for tool in found:
         version = f"[green]{tool.version}[/]" if tool.version else "[yellow]missing[/]"
-        table.add_row(tool.name, version, tool.enables)
+        table.add_row(escape(tool.name), version, tool.enables)
     console.print(table)
     for tool in found:
         if not tool.version:
-            console.print(f"[yellow]{tool.name}[/]: {tool.remedy}")
+            console.print(f"[yellow]{escape(tool.name)}[/]: {escape(tool.remedy)}")
     console.print("Only a bitstream needs the vendor's tools; all else runs without them.")
 
 
@@ -87,22 +88,19 @@ def tools() -> list[Tool]:
 def _csim_tools() -> list[Tool]:
     """The compiler and the headers of C simulation, as ``hwgen verify`` would find them."""
     enables = "hwgen verify --level csim"
-    compiler, remedy = os.environ.get("CXX") or "g++", ""
-    headers: str | None = None
+    compiler = os.environ.get("CXX", "").strip() or "g++"
+    found: dict[str, str | None] = {compiler: None, "ap_int headers": None}
+    remedies = dict.fromkeys(found, "")
     try:
-        find_toolchain()
-        headers = "yes"
+        found[compiler] = _version(find_compiler()[0], "--version")
     except ToolError as error:
-        remedy = str(error)
-    return [
-        Tool(
-            compiler,
-            _version(compiler.split()[0], "--version"),
-            enables,
-            "apt install g++, or name another compiler in the variable CXX",
-        ),
-        Tool("ap_int headers", headers, enables, remedy),
-    ]
+        remedies[compiler] = str(error)
+    try:
+        find_ap_types()
+        found["ap_int headers"] = "yes"
+    except ToolError as error:
+        remedies["ap_int headers"] = str(error)
+    return [Tool(name, version, enables, remedies[name]) for name, version in found.items()]
 
 
 def _version(command: str, option: str) -> str | None:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any
 
-from hwgen.errors import OutputError
+from hwgen.errors import OutputError, ProgramError
 
 MANIFEST = "hwgen-files.json"
 """The list of files with their digests that ``write`` leaves in the folder."""
@@ -71,8 +71,7 @@ class BuildPlan:
             name: {"bytes": _size(content), "sha256": self.file_digest(name)}
             for name, content in self.files.items()
         }
-        data = {"format": "hwgen-files", "version": MANIFEST_VERSION, "files": files}
-        return (json.dumps(data, indent=1) + "\n").encode()
+        return _manifest_bytes(files)
 
     def archive(self) -> bytes:
         """A zip file of everything, the same bytes on every machine (stored, no dates)."""
@@ -165,6 +164,59 @@ def _digest(content: Content) -> str:
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_files(folder: Path, *places: str) -> None:
+    """Compares files of a written folder with the digests of its manifest.
+
+    Args:
+        places: names of files, and of folders with a slash at their end.
+
+    Raises:
+        ProgramError: the manifest cannot be read, or a file is missing or was changed.
+    """
+    known = _need_manifest(folder)
+    inner = tuple(place for place in places if place.endswith("/"))
+    for name, entry in known.items():
+        if (name in places or name.startswith(inner)) and not _unchanged(folder / name, entry):
+            raise ProgramError(
+                f"{folder / name} is missing or was changed since hwgen wrote it ({MANIFEST} "
+                "holds its SHA-256). Build the model again."
+            )
+
+
+def update_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replaces or adds files at the top of a written folder, and brings its manifest up to date.
+
+    Raises:
+        ProgramError: the manifest cannot be read.
+        OutputError: a file cannot be written.
+    """
+    entries = {name: {"bytes": len(data), "sha256": _digest(data)} for name, data in files.items()}
+    manifest = _manifest_bytes({**_need_manifest(folder), **entries})
+    for name, data in {**files, MANIFEST: manifest}.items():
+        fresh = folder / f".{name}.new"
+        try:
+            fresh.write_bytes(data)
+            fresh.replace(folder / name)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise OutputError(f"Cannot write {folder / name}: {error.strerror}.") from error
+
+
+def _manifest_bytes(files: dict[str, Any]) -> bytes:
+    data = {"format": "hwgen-files", "version": MANIFEST_VERSION, "files": files}
+    return (json.dumps(data, indent=1) + "\n").encode()
+
+
+def _need_manifest(folder: Path) -> dict[str, Any]:
+    files = _read_manifest(folder)
+    if not files:
+        raise ProgramError(
+            f"{folder / MANIFEST} is missing or damaged, so the files beside it cannot be "
+            "trusted. Build the model again."
+        )
+    return files
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

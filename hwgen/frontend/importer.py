@@ -15,6 +15,9 @@ from hwgen.frontend.translate import translate
 from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Graph, ImageInput
 
+CLASSES_KEY = "hwgen.classes"
+"""Metadata that names the classes."""
+
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime that ``load`` accepts, relative to the largest logit."""
 
@@ -38,7 +41,7 @@ def load(
     model = read(path)
     batch, channels, height, width = image_shape(model, path)
     chosen = preprocessing_of(model.metadata_props, channels, path, preprocessing)
-    classes = _class_names(model.metadata_props.get("hwgen.classes", ""))
+    classes = _class_names(model.metadata_props.get(CLASSES_KEY, ""), path)
     rewrite(model)
     image = ImageInput("images", height, width, channels, chosen.mean, chosen.std)
     graph = translate(model, path.stem, image, batch, classes)
@@ -70,8 +73,14 @@ def check_against_reference(graph: Graph, reference: FloatReference) -> None:
         )
 
 
-def _class_names(text: str) -> tuple[str, ...]:
+def _class_names(text: str, path: Path) -> tuple[str, ...]:
     """Reads ``cat, dog`` or the JSON list ``["cat", "dog"]``; empty text names nothing."""
     if text.lstrip().startswith("["):
-        return tuple(str(name) for name in json.loads(text))
+        try:
+            return tuple(str(name) for name in json.loads(text))
+        except ValueError as error:
+            raise ModelError(
+                f"{path}: metadata {CLASSES_KEY} begins like a JSON list and is none ({error}). "
+                'Write ["cat", "dog"], or names with commas between them.'
+            ) from None
     return tuple(name.strip() for name in text.split(",")) if text else ()

@@ -38,7 +38,11 @@ def preprocessing_of(
     Raises ModelError when the numbers cannot be read or do not fit ``channels``.
     """
     if given is not None:
-        return _checked(Preprocessing(*map(tuple, given)), channels, "the preprocessing argument")
+        return _checked(
+            Preprocessing(*map(tuple, given)),
+            channels,
+            "the given normalisation (input.mean, input.std)",
+        )
     if MEAN_KEY in metadata and STD_KEY in metadata:
         numbers = Preprocessing(*(_numbers(metadata[k], k, path) for k in (MEAN_KEY, STD_KEY)))
         return _checked(numbers, channels, f"{path} (metadata {MEAN_KEY}, {STD_KEY})")
@@ -46,8 +50,8 @@ def preprocessing_of(
     if usual is None:
         raise ModelError(
             f"{path}: the model takes {channels} channels and does not say how its pixels are "
-            f"normalised; pass the mean and the standard deviation, {channels} numbers each, or "
-            f"write them into the file's metadata as {MEAN_KEY} and {STD_KEY}."
+            f"normalised; set input.mean and input.std in the configuration, {channels} numbers "
+            f"each, or write them into the file's metadata as {MEAN_KEY} and {STD_KEY}."
         )
     _LOG.warning(
         "%s does not say how its pixels are normalised; taking mean %s and standard deviation %s.",

@@ -70,6 +70,11 @@ _ADVICE: tuple[tuple[frozenset[str], str, str], ...] = (
         "use the exact GELU (torch.nn.GELU())",
     ),
     (
+        frozenset({"Pow"}),
+        "hwgen takes a power only as the square in a LayerNorm",
+        "where it belongs to the tanh approximation of GELU, use the exact GELU (torch.nn.GELU())",
+    ),
+    (
         frozenset({"Resize", "Upsample", "GridSample", "Pad"}),
         "hwgen has no resampling or padding",
         "feed images of the size the model wants and export with that size fixed",

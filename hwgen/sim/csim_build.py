@@ -118,7 +118,13 @@ def _compile(sources: Mapping[str, bytes], toolchain: Toolchain, scratch: Path) 
             f"{toolchain.compiler[0]} failed on the HLS project (exit code {finished.code})."
             f"{last_lines(finished.tail)}"
         )
-    return scratch / "testbench"
+    result = scratch / "testbench"
+    if not result.is_file():
+        raise ToolError(
+            f"{toolchain.compiler[0]} ended without an error and wrote no program."
+            f"{last_lines(finished.tail)}"
+        )
+    return result
 
 
 def _key(sources: Mapping[str, bytes], toolchain: Toolchain) -> str:

@@ -30,11 +30,19 @@ def find_toolchain() -> Toolchain:
     Raises:
         ToolError: one of the two is missing; the message says what to install.
     """
-    return Toolchain(_compiler(), _ap_types())
+    return Toolchain(find_compiler(), find_ap_types())
 
 
-def _compiler() -> tuple[str, ...]:
-    named = shlex.split(os.environ.get("CXX", ""))
+def find_compiler() -> tuple[str, ...]:
+    """The compiler command, its path first. Raises ToolError."""
+    text = os.environ.get("CXX", "")
+    try:
+        named = shlex.split(text)
+    except ValueError as error:
+        raise ToolError(
+            f"The environment variable CXX is no command: {text!r} ({error}). Correct CXX, or "
+            "unset it to use g++."
+        ) from None
     words = named or ["g++"]
     path = shutil.which(words[0])
     if path is not None:
@@ -50,7 +58,8 @@ def _compiler() -> tuple[str, ...]:
     )
 
 
-def _ap_types() -> Path:
+def find_ap_types() -> Path:
+    """The folder that holds ``ap_int.h``. Raises ToolError."""
     named = os.environ.get("HWGEN_AP_TYPES")
     if named:
         if (Path(named) / _HEADER).is_file():

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The UltraScale DSP48E2: all its ports and attributes, and a model of the settings that this project
-// uses, written after AMD's UG579. Simulators and linters read this file. Synthesis tools see an empty
-// module; those with a library of primitives do not need it at all.
+// The UltraScale DSP48E2: all its ports and attributes, and a model of the settings that this
+// project uses, written after AMD's UG579. Simulators and linters read this file. Synthesis tools
+// see an empty module; those with a library of primitives, like Vivado, must not read it at all.
 //
-// Modelled: A, D, AD, B, M and P registers of depth 1, the pre-adder, the four operands of the ALU and
-// their sum. Other settings stop elaboration, so that no result can be wrong unnoticed.
+// Modelled: A, D, AD, B, M and P registers of depth 1, the pre-adder, the operands of the ALU and
+// their sum. Other settings stop elaboration or simulation: no result is wrong unnoticed.
 
 // The ports and attributes are the device's; the model uses a few of them.
 // verilator lint_off UNUSEDSIGNAL
@@ -148,20 +148,21 @@ module DSP48E2 #(
 
   always_comb begin
     modelled = INMODE[0] == 1'b0 && INMODE[4] == 1'b0 && ALUMODE == 4'b0000 &&
-               CARRYINSEL == 3'b000 && CARRYIN == 1'b0;
+               CARRYINSEL == 3'b000 && CARRYIN == 1'b0 &&
+               {RSTA, RSTALLCARRYIN, RSTB, RSTD, RSTM, RSTP} == '0;
     w = '0;
     x = '0;
     z = '0;
     case (OPMODE[8:7])
-      2'b00: w = '0;
-      2'b01: w = p;
-      2'b10: w = RND;
+      2'b00:   w = '0;
+      2'b01:   w = p;
+      2'b10:   w = RND;
       default: modelled = 1'b0;
     endcase
     case (OPMODE[6:4])
-      3'b000: z = '0;
-      3'b001: z = PCIN;
-      3'b010: z = p;
+      3'b000:  z = '0;
+      3'b001:  z = PCIN;
+      3'b010:  z = p;
       default: modelled = 1'b0;
     endcase
     case (OPMODE[3:0])
@@ -172,19 +173,13 @@ module DSP48E2 #(
   end
 
   always_ff @(posedge CLK) begin
-    if (!modelled) $fatal(1, "INMODE, OPMODE, ALUMODE or carry outside the model");
+    if (!modelled) $fatal(1, "INMODE, OPMODE, ALUMODE, carry or reset outside the model");
     if (CEA2) a <= A;
     if (CED) d <= D;
     if (CEAD) ad <= preadd;
     if (CEB2) b <= B;
     if (CEM) m <= 45'(multiplicand) * 45'(b);
     if (CEP) p <= w + x + z;
-    // Resets come last, as they have priority.
-    if (RSTA) a <= '0;
-    if (RSTD) {d, ad} <= '0;
-    if (RSTB) b <= '0;
-    if (RSTM) m <= '0;
-    if (RSTP) p <= '0;
   end
 
   assign P     = p;
@@ -195,3 +190,7 @@ module DSP48E2 #(
 `endif
 
 endmodule
+
+// verilator lint_on UNUSEDSIGNAL
+// verilator lint_on UNUSEDPARAM
+// verilator lint_on UNDRIVEN

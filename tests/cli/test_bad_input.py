@@ -228,3 +228,25 @@ def test_a_damaged_program(run: Run, tmp_path: Path) -> None:
 def test_test_data_that_does_not_exist(run: Run, folder: Path, tmp_path: Path) -> None:
     message = refused(run("verify", folder, "--data", tmp_path / "no.npz"))
     assert "no.npz does not exist" in message
+
+
+def test_an_output_whose_name_the_system_refuses(run: Run, tmp_path: Path) -> None:
+    with nothing_written(tmp_path):
+        message = refused(run("build", "preset:fashion-vit", "-o", tmp_path / ("x" * 300)))
+    assert "Name another place" in message
+
+
+def test_an_empty_board_name(run: Run, tmp_path: Path) -> None:
+    with nothing_written(tmp_path):
+        result = run("build", "preset:fashion-vit", "--board", "", "-o", tmp_path / "out")
+    assert "There is no board ''" in refused(result)
+
+
+def test_class_names_that_are_no_list(
+    run: Run, model: onnx.ModelProto, tmp_path: Path, calibration: Path
+) -> None:
+    named = changed(model)
+    del named.metadata_props[:]
+    named.metadata_props.add(key="hwgen.classes", value='["cat", "dog')
+    message = build(run, saved(named, tmp_path / "named.onnx"), calibration)
+    assert "named.onnx: metadata hwgen.classes begins like a JSON list and is none" in message

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -97,3 +99,22 @@ def test_the_module_runs(tmp_path: Path) -> None:
         [sys.executable, "-m", "hwgen", "--version"], capture_output=True, text=True, check=True
     )
     assert done.stdout == f"hwgen {hwgen.__version__}\n"
+
+
+def test_doctor_finds_the_headers_without_the_compiler(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "g++ 'half")
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "CXX is no command" in " ".join(result.stdout.split())
+    assert re.search(r"ap_int headers +yes", result.stdout)
+
+
+def test_letters_that_the_output_lacks_do_no_harm(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "ö").symlink_to(folder)
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "hwgen", "report", str(tmp_path / "ö")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "\\xf6" in done.stdout

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hwgen.emit.plan import MANIFEST, BuildPlan
+from hwgen.emit.plan import MANIFEST, BuildPlan, update_files
 from hwgen.errors import OutputError
 
 FILES = {"a.txt": b"alpha", "sub/b.bin": b"\x00\x01", "sub/deep/c": b""}
@@ -179,3 +179,12 @@ def test_a_failure_half_way_leaves_the_earlier_folder(
         BuildPlan({"first": b"1", "second": b"2"}).write(target)
     assert names(target) == {*FILES, MANIFEST}
     assert [p.name for p in tmp_path.iterdir()] == ["build"]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    BuildPlan({"a": b"1"}).write(tmp_path / "out")
+    (tmp_path / "out" / "b").mkdir()
+    before = names(tmp_path)
+    with pytest.raises(OutputError, match="Cannot write .*b: Is a directory"):
+        update_files(tmp_path / "out", {"b": b"2"})
+    assert names(tmp_path) == before

@@ -47,5 +47,5 @@ def test_the_numbers_must_fit_the_channels() -> None:
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("nan")])
 def test_the_standard_deviation_must_be_positive(std: float) -> None:
-    with pytest.raises(ModelError, match="the preprocessing argument: .*above zero"):
+    with pytest.raises(ModelError, match="the given normalisation .*above zero"):
         preprocessing_of({}, 1, PATH, ((0.5,), (std,)))

@@ -38,14 +38,16 @@ def test_gelu(tmp_path: Path) -> None:
     run("gelu_lanes", "bench_gelu", tmp_path, TOPS)
 
 
-@pytest.mark.parametrize("lanes", [16])
+@pytest.mark.parametrize("lanes", [16, 32])
 def test_epilogue(tmp_path: Path, lanes: int) -> None:
     run("epilogue", "bench_epilogue", tmp_path, parameters={"LANES": lanes})
 
 
 def test_layer_norm(tmp_path: Path) -> None:
-    run("layer_norm_path", "bench_layer_norm", tmp_path, TOPS)
+    run("layer_norm_path", "bench_layer_norm", tmp_path, TOPS, {"LANES": 16})
 
 
-def test_softmax(tmp_path: Path) -> None:
-    run("softmax_row", "bench_softmax", tmp_path, parameters={"LANES": 16, "MAX_ROWS": 64})
+@pytest.mark.parametrize("lanes", [16, 64])
+def test_softmax(tmp_path: Path, lanes: int) -> None:
+    parameters = {"LANES": lanes, "MAX_ROWS": 64}
+    run("softmax_row", "bench_softmax", tmp_path, parameters=parameters)

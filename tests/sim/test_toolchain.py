@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hwgen.errors import ToolError
-from hwgen.sim.toolchain import find_toolchain
+from hwgen.sim.toolchain import find_compiler, find_toolchain
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +55,9 @@ def test_headers_by_variable_by_vitis_or_missing(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ToolError, match=r"Install it with 'pip install --no-deps hls4ml'"):
         find_toolchain()
+
+
+def test_a_compiler_that_is_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "g++ 'half")
+    with pytest.raises(ToolError, match=r"CXX is no command: .* unset it to use g\+\+"):
+        find_compiler()

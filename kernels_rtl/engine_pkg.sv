@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the parts of the engine say to each other, and when: the sequencer turns an instruction into
+// items and tiles, the issuer sends the rows of an item down the data path, the loader brings tiles.
+package engine_pkg;
+
+  import latency_pkg::*;
+
+  localparam logic [3:0] TARGET_SCORES = 4'd4;  // beside hwgen_program_pkg::BUFFER_*
+
+  typedef enum logic [1:0] {
+    SOURCE_NONE,      // zeros
+    SOURCE_WORK,
+    SOURCE_RESIDUAL,  // normalised on the way
+    SOURCE_SCORES     // turned to exponentials on the way
+  } source_t;
+
+  typedef enum logic [1:0] {
+    ITEM_PASS,       // rows through the array
+    ITEM_MEASURE,    // rows of the residual buffer through the row statistics
+    ITEM_NORMALISE,  // row statistics to means and ratios
+    ITEM_SOFTMAX     // fill the table of exponentials
+  } item_kind_t;
+
+  typedef struct packed {
+    item_kind_t kind;
+    logic [15:0] rows;
+    // Source
+    source_t source;
+    logic [15:0] source_base;  // of slice 0: tells whether the last writer wrote this matrix
+    logic [15:0] source_address;
+    logic first_slice;  // of the row statistics, or of the exponentials
+    logic last_slice;
+    logic [7:0] keys;  // lanes of this slice that are keys
+    // Array
+    logic has_tile;
+    logic first;  // starts the accumulators
+    logic last;  // finishes the rows
+    // Epilogue
+    logic has_channels;  // takes a new set of channel parameters
+    logic by_row;
+    logic by_ratio;  // of softmax; else row_multiplier and row_shift
+    logic [15:0] row_multiplier;
+    logic [5:0] row_shift;
+    logic narrow;
+    logic gelu;
+    logic [15:0] gelu_one;
+    logic [15:0] gelu_slope;
+    logic [15:0] gelu_multiplier;
+    logic [5:0] gelu_shift;
+    logic residual;
+    logic [15:0] residual_base;
+    logic [15:0] residual_address;
+    // Target
+    logic [3:0] target;
+    logic [15:0] target_base;
+    logic [31:0] target_address;
+    logic target_first;  // first and last output slice: of row statistics and row maxima
+    logic target_last;
+    // ITEM_NORMALISE
+    logic [15:0] columns;
+    logic [31:0] mean_multiplier;
+    logic [63:0] epsilon;
+    logic [15:0] normalise_multiplier;
+    logic [5:0] normalise_shift;
+    // ITEM_SOFTMAX
+    logic [15:0] exponent_multiplier;
+    logic [15:0] output_multiplier;
+    logic [5:0] output_shift;
+  } item_t;
+
+  typedef struct packed {
+    logic [15:0] one;
+    logic [15:0] slope;
+    logic [15:0] multiplier;
+    logic [5:0] shift;
+  } gelu_constants_t;
+
+  typedef enum logic [2:0] {
+    LOAD_TILE,      // a tile of the weight stream
+    LOAD_SQUARE,    // a tile of keys or values
+    LOAD_WORK,      // the LOAD instruction
+    LOAD_RESIDUAL,
+    LOAD_DISCARD    // what a failed program still sends
+  } load_kind_t;
+
+  typedef struct packed {
+    load_kind_t kind;
+    logic parameters;  // LOAD_TILE: eight beats of channel parameters come first
+    logic transposed;  // LOAD_SQUARE: values
+    logic offset_binary;
+    logic [15:0] address;
+    logic [39:0] beats;
+  } load_t;
+
+  // A tile of keys or values on its way into the square.
+  typedef struct packed {
+    logic from_value;
+    logic [15:0] address;
+    logic [7:0] rows;  // that exist; the rest is zero
+  } fill_t;
+
+  // Cycles from the issue of a row's addresses.
+  localparam int READ = 2;  // a buffer's data
+  localparam int ARRAY_AT = READ + NORMALISE;  // the longest of the three ways to the array
+
+  function automatic int sums_at(input int lanes);
+    return ARRAY_AT + mac_pkg::latency(lanes);
+  endfunction
+
+  // The row's ratio of softmax is the last to come; everything waits for it.
+  function automatic int epilogue_at(input int lanes);
+    return READ + row_ratio(lanes);
+  endfunction
+
+  function automatic int result_at(input int lanes);
+    return epilogue_at(lanes) + EPILOGUE;
+  endfunction
+
+  // Cycles from the issue of a row to that of a row that needs its result: from a buffer, as a row
+  // maximum, as row statistics; and from the issue of an ITEM_NORMALISE to that of its first row.
+  function automatic int after_write(input int lanes);
+    return result_at(lanes) + 1;
+  endfunction
+
+  function automatic int after_maximum(input int lanes);
+    return result_at(lanes) + row_maximum(lanes) + 2;
+  endfunction
+
+  function automatic int after_statistics(input int lanes);
+    return result_at(lanes) + row_statistics(lanes) + 2;
+  endfunction
+
+  localparam int AFTER_NORMALISE = 2 + ROW_NORMALISATION + 2;
+
+endpackage

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sends the rows of one item after the other down the data path, a row a cycle. The data path never
+// waits, so all waiting is done here, before an item's first row: for its tile, and until what it
+// reads has been written. Rows keep their order, so a row may follow the row it depends on at a fixed
+// distance; counters of cycles since the last writer's first and last row are all it takes.
+module issuer
+  import engine_pkg::*;
+  import hwgen_program_pkg::*;
+#(
+    parameter int LANES = 64,
+    parameter int OUTPUT_DEPTH = 64  // rows that may be under way to the output queue
+) (
+    input logic clk,
+    input logic reset,
+
+    input  logic  item_valid,
+    output logic  item_ready,
+    input  item_t item,
+
+    input  logic tile_ready,
+    output logic tile_taken,
+    input  logic table_ready,   // of exponentials
+    input  logic output_taken,  // a row has left the output queue
+
+    // A row, in this cycle, of `current`.
+    output logic        row_valid,
+    output logic        row_first,
+    output item_t       current,
+    output logic [15:0] row,
+    output logic        normalise_start,  // with the constants and rows of `current`
+    output logic        table_fill,
+    output gelu_constants_t gelu_constants,
+
+    output logic work_settled,
+    output logic value_settled,
+    output logic all_settled
+);
+
+  localparam int AFTER_WRITE = after_write(LANES);
+  localparam int AFTER_MAXIMUM = after_maximum(LANES);
+  localparam int AFTER_STATISTICS = after_statistics(LANES);
+  localparam int TIME_BITS = $clog2(AFTER_STATISTICS + AFTER_MAXIMUM + 2);
+
+  typedef logic [TIME_BITS-1:0] time_t;
+
+  // For each target: cycles since the first row of its last writer, cycles until its last row has
+  // arrived, and the matrix it wrote.
+  localparam int TARGETS = 5;
+  time_t [TARGETS-1:0] since_first, until_last;
+  logic [TARGETS-1:0][15:0] written_base;
+  time_t since_normalise;
+  logic [$clog2(OUTPUT_DEPTH):0] under_way;
+
+  function automatic time_t distance(input logic [3:0] target);
+    unique case (target)
+      BUFFER_RESIDUAL: return time_t'(AFTER_STATISTICS);
+      TARGET_SCORES: return time_t'(AFTER_MAXIMUM);
+      default: return time_t'(AFTER_WRITE);
+    endcase
+  endfunction
+
+  // Whether a row of a matrix may follow the same row of the writer of that matrix.
+  function automatic logic follows(input logic [3:0] target, input logic [15:0] base,
+                                   input time_t [TARGETS-1:0] first,
+                                   input time_t [TARGETS-1:0] last,
+                                   input logic [TARGETS-1:0][15:0] bases);
+    return last[target[2:0]] == '0
+        || (first[target[2:0]] >= distance(target) && bases[target[2:0]] == base);
+  endfunction
+
+  function automatic gelu_constants_t gelu_of(input item_t of);
+    return '{
+        one: of.gelu_one,
+        slope: of.gelu_slope,
+        multiplier: of.gelu_multiplier,
+        shift: of.gelu_shift
+    };
+  endfunction
+
+  time_t until_gelu;
+
+  logic source_ready, residual_ready, gelu_ready, may_start;
+  logic active, last_row;
+
+  always_comb begin
+    unique case (item.source)
+      SOURCE_WORK:
+      source_ready = follows(BUFFER_WORK, item.source_base, since_first, until_last, written_base);
+      SOURCE_RESIDUAL: source_ready = since_normalise >= time_t'(AFTER_NORMALISE);
+      SOURCE_SCORES:
+      source_ready = follows(TARGET_SCORES, 16'd0, since_first, until_last, written_base)
+          && table_ready;
+      default: source_ready = 1'b1;
+    endcase
+    residual_ready = !item.residual || follows(
+        BUFFER_RESIDUAL, item.residual_base, since_first, until_last, written_base);
+    // GELU constants stay while its rows are under way.
+    gelu_ready = !item.gelu || until_gelu == '0 || gelu_of(item) == gelu_constants;
+    unique case (item.kind)
+      ITEM_PASS:
+      may_start = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
+      ITEM_MEASURE: may_start = until_last[BUFFER_RESIDUAL[2:0]] == '0;
+      ITEM_NORMALISE:
+      may_start = follows(
+          BUFFER_RESIDUAL, item.source_base, since_first, until_last, written_base);
+      // The table and the output ratio stay while rows of the last attention are under way.
+      default: may_start = work_settled;
+    endcase
+  end
+
+  logic free, start, needs_credit, has_rows;
+  assign needs_credit = current.kind == ITEM_PASS && current.last
+      && current.target == BUFFER_OUTPUT;
+  assign row_valid = active
+      && (!needs_credit || under_way != ($clog2(OUTPUT_DEPTH) + 1)'(OUTPUT_DEPTH));
+  assign last_row = row + 1'b1 == current.rows;
+  // After an item of one row the counters below must see that row before they are asked.
+  assign free = !active || (row_valid && last_row && !row_first);
+  assign start = item_valid && free && may_start;
+  assign item_ready = free && may_start;
+  assign tile_taken = start && item.kind == ITEM_PASS && item.has_tile;
+  assign has_rows = item.kind == ITEM_PASS || item.kind == ITEM_MEASURE;
+  assign row_first = row == '0;
+
+  assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
+  assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;
+  assign all_settled = until_last == '0 && !active;
+
+  logic writes;
+  logic [3:0] target;
+  assign writes = row_valid && (current.kind == ITEM_MEASURE || current.last);
+  assign target = current.kind == ITEM_MEASURE ? BUFFER_RESIDUAL : current.target;
+
+  always_ff @(posedge clk) begin
+    for (int t = 0; t < TARGETS; t++) begin
+      if (!(&since_first[t])) since_first[t] <= since_first[t] + 1'b1;
+      if (until_last[t] != '0) until_last[t] <= until_last[t] - 1'b1;
+    end
+    if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
+    if (writes) begin
+      until_last[target[2:0]] <= distance(target);
+      if (row_first) begin
+        since_first[target[2:0]]  <= '0;
+        written_base[target[2:0]] <= current.kind == ITEM_MEASURE ? current.source_base
+            : current.target_base;
+      end
+    end
+    if (start && item.kind == ITEM_NORMALISE) since_normalise <= '0;
+
+    if (until_gelu != '0) until_gelu <= until_gelu - 1'b1;
+    if (row_valid && current.kind == ITEM_PASS && current.gelu) begin
+      until_gelu <= time_t'(AFTER_WRITE);
+    end
+    if (start && item.kind == ITEM_PASS && item.gelu) gelu_constants <= gelu_of(item);
+
+    normalise_start <= start && item.kind == ITEM_NORMALISE;
+    table_fill <= start && item.kind == ITEM_SOFTMAX;
+
+    if (start) begin
+      current <= item;
+      row <= '0;
+    end else if (row_valid) begin
+      row <= row + 1'b1;
+    end
+
+    if (reset) begin
+      active <= 1'b0;
+      until_last <= '0;
+      since_first <= '0;
+      since_normalise <= '0;
+      until_gelu <= '0;
+      under_way <= '0;
+      normalise_start <= 1'b0;
+      table_fill <= 1'b0;
+    end else begin
+      if (start) active <= has_rows;
+      else if (row_valid && last_row) active <= 1'b0;
+      under_way <= under_way + ($clog2(OUTPUT_DEPTH) + 1)'(row_valid && needs_credit)
+          - ($clog2(OUTPUT_DEPTH) + 1)'(output_taken);
+    end
+  end
+
+endmodule

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes everything that comes through the weight stream, and tiles of keys and values from the
+// square, in the order of the program: weight tiles and channel parameters to the array and the
+// epilogue, vectors of the LOAD instruction to their buffer.
+module tile_loader
+  import engine_pkg::*;
+#(
+    parameter int LANES = 64,
+    localparam int INDEX_BITS = $clog2(LANES)
+) (
+    input logic clk,
+    input logic reset,
+
+    input  logic  load_valid,
+    output logic  load_ready,
+    input  load_t load,
+    output logic  idle,
+
+    input  logic                  beat_valid,
+    output logic                  beat_ready,
+    input  logic [LANES-1:0][7:0] beat,
+
+    // The square.
+    input  logic [           1:0] square_full,
+    output logic                  square_half,
+    output logic [INDEX_BITS-1:0] square_index,
+    output logic                  square_across,
+    input  logic [LANES-1:0][7:0] square_vector,  // three cycles later
+    output logic                  release_valid,
+    output logic                  release_half,
+
+    // The array's shadow tile. tile_ready stays until tile_taken; the next tile waits for the swap.
+    output logic                  array_load,
+    output logic [INDEX_BITS-1:0] array_channel,
+    output logic [LANES-1:0][7:0] array_weights,
+    output logic                  tile_ready,
+    input  logic                  tile_taken,
+    input  logic                  array_swap,
+
+    // The epilogue's next channel parameters, which wait for the swap of the ones before.
+    output logic                  channel_load,
+    output logic [           2:0] channel_index,
+    output logic [LANES-1:0][7:0] channel_beat,
+    input  logic                  channel_swap,
+
+    // Vectors of the LOAD instruction.
+    output logic                   work_write,
+    output logic                   residual_write,
+    output logic [           15:0] write_address,
+    output logic [LANES-1:0][15:0] write_vector    // the work buffer takes the low bytes
+);
+
+  localparam int SQUARE_LATENCY = 3;
+
+  load_t current;
+  logic busy;
+  logic [39:0] count;  // steps done
+  logic shadow_free, channels_free;
+
+  logic from_beats, parameter_step, step, last_step;
+  logic [39:0] tile_step;
+
+  assign from_beats = current.kind != LOAD_SQUARE;
+  assign parameter_step = current.kind == LOAD_TILE && current.parameters && count < 40'd8;
+  assign tile_step = (current.kind == LOAD_TILE && current.parameters) ? count - 40'd8 : count;
+  assign step = busy && (!from_beats || beat_valid);
+  assign last_step = count + 1'b1 == current.beats;
+  assign beat_ready = busy && from_beats;
+  assign idle = !busy && !load_valid;
+
+  // A tile may be loaded when the one before is live; keys and values when they are in the square.
+  logic needs_shadow, may_start;
+  assign needs_shadow = load.kind == LOAD_TILE || load.kind == LOAD_SQUARE;
+  assign may_start = (!needs_shadow || shadow_free) && (!load.parameters || channels_free)
+      && (load.kind != LOAD_SQUARE || square_full[square_half]);
+  assign load_ready = !busy && may_start;
+
+  assign square_index = tile_step[INDEX_BITS-1:0];
+  assign square_across = current.transposed;
+  assign release_half = square_half;
+  assign release_valid = step && current.kind == LOAD_SQUARE && last_step;
+
+  // Steps of the square on their way.
+  logic [SQUARE_LATENCY-1:0] square_step, square_last;
+  logic [SQUARE_LATENCY-1:0][INDEX_BITS-1:0] square_channel;
+
+  logic [LANES-1:0][7:0] low_half;  // first beat of a 16-bit vector
+
+  always_ff @(posedge clk) begin
+    square_step <= {square_step[SQUARE_LATENCY-2:0], step && current.kind == LOAD_SQUARE};
+    square_last <= {square_last[SQUARE_LATENCY-2:0], last_step};
+    square_channel <= {square_channel[SQUARE_LATENCY-2:0], square_index};
+
+    array_load <= square_step[SQUARE_LATENCY-1] || (step && current.kind == LOAD_TILE
+        && !parameter_step);
+    if (square_step[SQUARE_LATENCY-1]) begin
+      array_channel <= square_channel[SQUARE_LATENCY-1];
+      array_weights <= square_vector;
+    end else begin
+      array_channel <= tile_step[INDEX_BITS-1:0];
+      array_weights <= beat;
+    end
+
+    channel_load  <= step && parameter_step;
+    channel_index <= count[2:0];
+    channel_beat  <= beat;
+
+    work_write <= step && current.kind == LOAD_WORK;
+    residual_write <= step && current.kind == LOAD_RESIDUAL && count[0];
+    low_half <= beat;
+    for (int i = 0; i < LANES; i++) begin
+      if (current.kind == LOAD_WORK) begin
+        write_vector[i] <= {8'b0, beat[i][7] ^ current.offset_binary, beat[i][6:0]};
+      end else begin
+        // Elements come low byte first, the first half of them in the first beat.
+        write_vector[i] <= i < LANES / 2 ? {low_half[(2*i+1)%LANES], low_half[(2*i)%LANES]}
+            : {beat[(2*i+1)%LANES], beat[(2*i)%LANES]};
+      end
+    end
+    write_address <= current.address + 16'(current.kind == LOAD_WORK ? count : count >> 1);
+
+    if (reset) begin
+      busy <= 1'b0;
+      tile_ready <= 1'b0;
+      shadow_free <= 1'b1;
+      channels_free <= 1'b1;
+      square_half <= 1'b0;
+      square_step <= '0;
+      array_load <= 1'b0;
+      channel_load <= 1'b0;
+      work_write <= 1'b0;
+      residual_write <= 1'b0;
+    end else begin
+      if (array_swap) shadow_free <= 1'b1;
+      if (channel_swap) channels_free <= 1'b1;
+      if (tile_taken) tile_ready <= 1'b0;
+      if (load_valid && load_ready) begin
+        busy <= 1'b1;
+        current <= load;
+        count <= '0;
+        if (needs_shadow) shadow_free <= 1'b0;
+        if (load.parameters) channels_free <= 1'b0;
+      end
+      if (step) begin
+        count <= count + 1'b1;
+        if (last_step) begin
+          busy <= 1'b0;
+          if (current.kind == LOAD_SQUARE) square_half <= !square_half;
+          if (current.kind == LOAD_TILE) tile_ready <= 1'b1;
+        end
+      end
+      if (square_step[SQUARE_LATENCY-1] && square_last[SQUARE_LATENCY-1]) tile_ready <= 1'b1;
+    end
+  end
+
+endmodule
