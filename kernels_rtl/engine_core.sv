@@ -59,7 +59,10 @@ module engine_core
   logic item_push, item_push_ready, item_valid, item_ready;
   logic load_push, load_push_ready, load_valid, load_ready;
   logic fill_push, fill_push_ready, fill_valid, fill_ready;
-  item_t item_pushed, item_head, current;
+  item_t item_pushed, item_head;
+  /* verilator lint_off UNUSEDSIGNAL */  // fields that the issuer alone needs
+  item_t current;
+  /* verilator lint_on UNUSEDSIGNAL */
   load_t load_pushed, load_head;
   fill_t fill_pushed, fill_head;
   logic everything_idle, loader_idle, all_settled, work_settled, value_settled, filler_idle;
@@ -216,7 +219,10 @@ module engine_core
   array_entry_t array_now, array_then;
   sums_entry_t sums_now, sums_early, sums_then;
   epilogue_entry_t epilogue_now, epilogue_then;
-  result_entry_t result_now, result_then;
+  result_entry_t result_now;
+  /* verilator lint_off UNUSEDSIGNAL */  // a wide address, for the output; buffers take its low bits
+  result_entry_t result_then;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic channel_swap_now, channel_swap;
 
   assign pass_row = row_valid && current.kind == ITEM_PASS;
@@ -320,7 +326,9 @@ module engine_core
   logic [LANES-1:0][7:0] work_row, work_tile, value_tile, score_row;
   logic [LANES-1:0][15:0] residual_row, results, load_vector;
   logic [LANES-1:0][7:0] narrow_results;
+  /* verilator lint_off UNUSEDSIGNAL */  // addresses are checked to lie inside the buffers
   logic [15:0] load_address, fill_address, residual_address;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic load_work, load_residual, write_work, write_value, write_residual, write_scores;
   logic result_valid;
 
@@ -481,8 +489,10 @@ module engine_core
   // ---- The three ways to the array -------------------------------------------------------------
   logic [LANES-1:0][7:0] normalised, exponentials, exponentials_then, work_then, array_row;
   source_t source_then;
+  /* verilator lint_off UNUSEDSIGNAL */  // known from the row's timing
   logic ratio_valid;
   logic [ROW_BITS-1:0] ratio_row;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [15:0] ratio_multiplier;
   logic [5:0] ratio_shift;
 
@@ -641,7 +651,9 @@ module engine_core
   );
 
   // ---- Array and accumulators ------------------------------------------------------------------
+  /* verilator lint_off UNUSEDSIGNAL */  // known from the row's timing
   logic sums_valid;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic [LANES-1:0][SUM_BITS-1:0] sums;
   logic [LANES-1:0][ACCUMULATOR_BITS-1:0] accumulated, total, total_then;
 
@@ -733,7 +745,9 @@ module engine_core
   );
 
   // ---- Results that leave ----------------------------------------------------------------------
+  /* verilator lint_off UNUSEDSIGNAL */  // always: the issuer counts
   logic output_push_ready;
+  /* verilator lint_on UNUSEDSIGNAL */
   assign output_taken = output_valid && output_ready;
 
   fifo #(
@@ -743,7 +757,7 @@ module engine_core
       .clk,
       .reset,
       .push_valid(result_valid && result_then.target == BUFFER_OUTPUT),
-      .push_ready(output_push_ready),  // the issuer counts: always
+      .push_ready(output_push_ready),
       .push({result_then.address, results}),
       .head_valid(output_valid),
       .head({output_index, output_vector}),

@@ -71,8 +71,10 @@ module sequencer
   logic [15:0] tokens[TOKEN_REGISTERS];
 
   set_tokens_t set_tokens;
+  /* verilator lint_off UNUSEDSIGNAL */  // fields that fetch needs
   hwgen_program_pkg::load_t load_op;
   matmul_t matmul;
+  /* verilator lint_on UNUSEDSIGNAL */
   attention_t attention;
 
   assign opcode = bits[7:0];
@@ -207,7 +209,7 @@ module sequencer
   logic [15:0] outer, inner;  // output and reduction slice; slice of the head and key tile
   logic [15:0] head;
   logic [15:0] source, target, residual;  // addresses of the current slices
-  logic [15:0] query_head, key_head, value_head, target_head;  // first slice of the current head
+  logic [15:0] query_head, key_head, value_head;  // first slice of the current head
   logic [15:0] tile_address;
   logic [15:0] keys_before;  // keys of earlier tiles
   logic [31:0] score_address;
@@ -225,7 +227,7 @@ module sequencer
 
   // What is normalised, and how: means stay while the same matrix is read in the same way.
   logic measured, normalised;  // statistics and means are of the matrix below
-  logic [15:0] measured_address, measured_stride, measured_slices, measured_rows;
+  logic [15:0] measured_address, measured_stride, measured_slices, measured_rows, normalised_rows;
   logic [133:0] normalised_constants, constants;
   logic same_matrix;
   assign constants = {
@@ -378,9 +380,17 @@ module sequencer
     unique case (opcode)
       OPCODE_MATMUL:
       first_state = !matmul.normalise ? TILES : !(measured && same_matrix) ? MEASURE
-          : !(normalised && normalised_constants == constants) ? NORMALISE : TILES;
+          : !(normalised && normalised_constants == constants && normalised_rows >= rows) ? NORMALISE
+          : TILES;
       default: first_state = SOFTMAX;
     endcase
+  end
+
+  // First slice of the next head's keys: one stride on for each slice of this head.
+  logic [15:0] key_next;
+  always_ff @(posedge clk) begin
+    if (state == CHECK_OPERANDS) key_next <= attention.key_address;
+    else if (state == SCORES && ready && outer == '0) key_next <= key_next + attention.key_stride;
   end
 
   always_ff @(posedge clk) begin
@@ -425,7 +435,6 @@ module sequencer
         query_head <= attention.query_address;
         key_head <= attention.key_address;
         value_head <= attention.value_address;
-        target_head <= attention.destination_address;
         tile_address <= attention.key_address;
         keys_before <= '0;
         score_address <= '0;
@@ -466,6 +475,7 @@ module sequencer
       if (ready) begin
         normalised <= 1'b1;
         normalised_constants <= constants;
+        normalised_rows <= rows;
         state <= TILES;
       end
 
@@ -567,13 +577,6 @@ module sequencer
       normalised <= 1'b0;
       for (int i = 0; i < TOKEN_REGISTERS; i++) tokens[i] <= '0;
     end
-  end
-
-  // First slice of the next head's keys: one stride on for each slice of this head.
-  logic [15:0] key_next;
-  always_ff @(posedge clk) begin
-    if (state == CHECK_OPERANDS) key_next <= attention.key_address;
-    else if (state == SCORES && ready && outer == '0) key_next <= key_next + attention.key_stride;
   end
 
 endmodule

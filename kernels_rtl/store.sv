@@ -4,7 +4,7 @@
 
 module store #(
     parameter int LANES       = 64,
-    parameter int OUTSTANDING = 8    // bursts without a response, at least 2
+    parameter int OUTSTANDING = 16   // bursts without a response, at least 2
 ) (
     input  logic                   clk,
     input  logic                   reset,

@@ -47,7 +47,10 @@ module tile_filler
   logic                  half;
   logic [INDEX_BITS-1:0] index;
   fill_t                 tile;
-  step_t                 step, step_stored, step_read;
+  step_t                 step, step_stored;
+  /* verilator lint_off UNUSEDSIGNAL */  // `last` has done its work
+  step_t                 step_read;
+  /* verilator lint_on UNUSEDSIGNAL */
 
   logic settled, go;
   assign settled = fill.from_value ? value_settled : work_settled;

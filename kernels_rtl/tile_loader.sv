@@ -58,7 +58,9 @@ module tile_loader
   logic shadow_free, channels_free;
 
   logic from_beats, parameter_step, step, last_step;
+  /* verilator lint_off UNUSEDSIGNAL */  // its low bits count a tile's channels
   logic [39:0] tile_step;
+  /* verilator lint_on UNUSEDSIGNAL */
 
   assign from_beats = current.kind != LOAD_SQUARE;
   assign parameter_step = current.kind == LOAD_TILE && current.parameters && count < 40'd8;

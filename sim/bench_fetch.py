@@ -394,7 +394,7 @@ async def bursts_under_way(dut: Any) -> None:
     await idle(dut, 1500)
     assert int(dut.beat_valid.value) == 1
     assert int(dut.idle.value) == 0
-    # The queue is full: 512 beats, eight pages of which the first lacks five beats.
+    # No whole page fits the queue any more.
     assert not any(int(getattr(dut, f"m_axi_gmem{p}_arvalid").value) for p in range(4))
     streams, task = bench.collect()
     await bench.finish(task)

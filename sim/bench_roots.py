@@ -10,7 +10,7 @@ from cocotb.triggers import RisingEdge
 from hwgen.numerics.piecewise import inverse_sqrt, reciprocal
 from sim.lanes import pack, start_clock, unpack
 
-LANES = 16
+LANES = 4
 LATENCY = 9
 
 

@@ -114,10 +114,10 @@ def _longest_path(cells: Iterable[dict]) -> Counter[str]:
             last = previous[index]
             length[index] = 1 + (0 if last is None else length[last])
     path: Counter[str] = Counter()
-    index = max(length, key=length.__getitem__, default=None)
-    while index is not None:
-        path[logic[index]["type"]] += 1
-        index = previous[index]
+    step = max(length, key=length.__getitem__, default=None)
+    while step is not None:
+        path[logic[step]["type"]] += 1
+        step = previous[step]
     return path
 
 

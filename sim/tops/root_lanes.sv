@@ -2,7 +2,7 @@
 // Reciprocals and inverse square roots side by side, so that trying all mantissas takes few cycles.
 
 module root_lanes #(
-    parameter int LANES = 16
+    parameter int LANES = 4
 ) (
     input  logic                   clk,
     input  logic [LANES-1:0][63:0] values,

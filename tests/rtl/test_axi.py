@@ -6,6 +6,10 @@ import pytest
 
 from hwgen.emit.rtl_program import rtl_program_package
 from hwgen.program.engine import EngineConfig
+from hwgen.program.fields import Buffer, Region
+from hwgen.program.instructions import End, Load
+from hwgen.program.memory import stripe
+from hwgen.program.program import InputLayout, OutputLayout, Program
 from sim.runner import KERNELS, ROOT, TOPS, run_bench
 
 DDR_MODEL = ROOT / "sim" / "ddr_model"
@@ -23,8 +27,8 @@ def test_control_registers(tmp_path: Path, lanes: int) -> None:
     run_bench("axi_lite_control", "bench_axi_lite_control", tmp_path, parameters=parameters)
 
 
-@LANES
-def test_fetch(tmp_path: Path, lanes: int) -> None:
+@pytest.mark.parametrize(("lanes", "depth"), [(16, 320), (64, 512)])
+def test_fetch(tmp_path: Path, lanes: int, depth: int) -> None:
     package = tmp_path / "hwgen_program_pkg.sv"
     package.write_text(rtl_program_package(EngineConfig(lanes=lanes)))
     sources = [package, *_kernels("fifo", "read_port", "prefetch_fifo", "fetch")]
@@ -33,7 +37,7 @@ def test_fetch(tmp_path: Path, lanes: int) -> None:
         "bench_fetch",
         tmp_path,
         [*sources, TOPS / "fetch_ports.sv"],
-        parameters={"LANES": lanes},
+        parameters={"LANES": lanes, "PREFETCH_DEPTH": depth},
     )
 
 
@@ -66,3 +70,48 @@ def test_memory_model(tmp_path: Path, parameters: dict[str, int]) -> None:
     # The test of bandwidth writes to the first page.
     expected = Path(files["DDR_EXPECTED"]).read_bytes()
     assert found[4096 : len(expected)] == expected[4096:]
+
+
+@pytest.mark.parametrize("rate", [42667, 1_000_000], ids=["board", "unlimited"])
+def test_fetch_and_store_use_the_bandwidth(tmp_path: Path, rate: int) -> None:
+    lanes, beats, program_at, weights_at = 64, 3000, 0x400, 0x10000
+    engine = EngineConfig(lanes=lanes)
+    weights = np.random.default_rng(0).integers(0, 256, (beats, lanes), dtype=np.uint8)
+    program = Program(
+        "bench",
+        engine,
+        (Load(Region.WEIGHTS, 0, Buffer.WORK, 0, beats), End()),
+        ("", ""),
+        weights,
+        InputLayout(4, 4, 1, 4),
+        OutputLayout(1, 1, 1.0),
+    )
+    memory = np.zeros(1 << 20, np.uint8)
+    for at, data in (
+        (program_at, program.image.astype("<u4").view(np.uint8).reshape(-1)),
+        (weights_at, stripe(weights)),
+    ):
+        memory[at : at + len(data)] = data
+    image = tmp_path / "image"
+    image.write_bytes(memory.tobytes())
+    package = tmp_path / "hwgen_program_pkg.sv"
+    package.write_text(rtl_program_package(engine))
+    run_bench(
+        "fetch_memory",
+        "bench_fetch_memory",
+        tmp_path,
+        [
+            package,
+            *_kernels("fifo", "read_port", "prefetch_fifo", "fetch", "store"),
+            DDR_MODEL / "ddr_model.sv",
+            TOPS / "fetch_memory.sv",
+        ],
+        parameters={"MILLIBYTES": rate},
+        arguments=[str(DDR_MODEL / "ddr_memory.cpp")],
+        environment={
+            "DDR_IMAGE": str(image),
+            "BENCH_BEATS": str(beats),
+            "BENCH_PROGRAM": str(program_at),
+            "BENCH_WEIGHTS": str(weights_at),
+        },
+    )
