@@ -40,7 +40,8 @@ module engine_core
     output logic [LANES-1:0][15:0] output_vector,
 
     output logic       done,
-    output logic [7:0] error_code
+    output logic [7:0] error_code,
+    output logic [6:0] waits        // issuer's, and the loader's for the weight stream
 );
 
   localparam int ROW_BITS = $clog2(MAX_ROWS);
@@ -162,10 +163,13 @@ module engine_core
       .normalise_start,
       .table_fill,
       .gelu_constants,
+      .waits(waits[5:0]),
       .work_settled,
       .value_settled,
       .all_settled
   );
+
+  assign waits[6] = beat_ready && !beat_valid;
 
   assign everything_idle = !item_valid && all_settled && loader_idle && !fill_valid && filler_idle
       && !output_valid;

@@ -31,6 +31,10 @@ module issuer
     output logic        table_fill,
     output gelu_constants_t gelu_constants,
 
+    // Why no row is sent in this cycle: nothing to do; its tile; its source, the residual operand or
+    // the GELU constants; statistics; softmax; the output queue.
+    output logic [5:0] waits,
+
     output logic work_settled,
     output logic value_settled,
     output logic all_settled
@@ -123,6 +127,17 @@ module issuer
   assign tile_taken = start && item.kind == ITEM_PASS && item.has_tile;
   assign has_rows = item.kind == ITEM_PASS || item.kind == ITEM_MEASURE;
   assign row_first = row == '0;
+
+  logic waiting;
+  assign waiting = free && item_valid;
+  assign waits[0] = free && !item_valid;
+  assign waits[1] = waiting && item.kind == ITEM_PASS && item.has_tile && !tile_ready;
+  assign waits[2] = waiting && item.kind == ITEM_PASS && (!item.has_tile || tile_ready)
+      && !may_start;
+  assign waits[3] = waiting && (item.kind == ITEM_MEASURE || item.kind == ITEM_NORMALISE)
+      && !may_start;
+  assign waits[4] = waiting && item.kind == ITEM_SOFTMAX && !may_start;
+  assign waits[5] = active && !row_valid;
 
   assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
   assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;

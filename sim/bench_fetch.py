@@ -506,6 +506,42 @@ async def memory_failures(dut: Any) -> None:
 
 
 @cocotb.test()
+async def failures_end_the_walk(dut: Any) -> None:
+    """No instruction is sent long after memory failed, though its own words are good."""
+    bench = await _begin(dut, 6)
+    loads = [Load(Region.WEIGHTS, 0, Buffer.WORK, 0, 200)] * 20
+    program = _program(bench.rng, bench.engine, [*loads, End()], 200)
+    case = _case(bench.rng, program, bench.lanes // 16, 1024, 10)
+    low = case.bases[-1] + case.weights_at
+    bench.memories[len(case.bases) - 1].fails = lambda address: low <= address < low + 16
+    found = await bench.run(case)
+    assert found.items[-1] == Item(ErrorCode.MEMORY, True)
+    assert len(found.items) <= 5
+    assert len(found.beats) == sum(item.beats for item in found.items)
+
+
+@cocotb.test()
+async def stop_at_any_time(dut: Any) -> None:
+    """In each cycle of the first instructions."""
+    bench = await _begin(dut, 7)
+    tokens = [SetTokens(0, 1)] * 40
+    load = Load(Region.WEIGHTS, 0, Buffer.WORK, 0, 3)
+    program = _program(bench.rng, bench.engine, [load, *tokens, End()], 10)
+    long = _case(bench.rng, program, bench.lanes // 16, 1024, 10)
+    program = _program(bench.rng, bench.engine, [load, End()], 10)
+    short = _case(bench.rng, program, bench.lanes // 16, 1024, 10)
+    for cycles in range(1, 60):
+        await bench.start(long)
+        await idle(dut, cycles)
+        dut.stop.value = 1
+        await RisingEdge(dut.clk)
+        dut.stop.value = 0
+        _, task = bench.collect()
+        await bench.finish(task)
+        await bench.check(short)
+
+
+@cocotb.test()
 async def reset_or_stop_in_mid_run(dut: Any) -> None:
     """The next run is as if nothing had been. A stop takes what memory still sends."""
     bench = await _begin(dut, 5)

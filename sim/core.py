@@ -61,7 +61,8 @@ def core_sources(engine: EngineConfig, folder: Path) -> list[Path]:
     for path, text in generated.items():
         path.write_text(text)
     packages = [KERNELS / f"{name}.sv" for name in PACKAGES]
-    array = [path for path in (*MAC_ARRAY, *MAC_ARRAY_TWIN) if path not in packages]
+    twin, _ = MAC_ARRAY_TWIN
+    array = [path for path in (*MAC_ARRAY, twin) if path not in packages]
     modules = [KERNELS / f"{name}.sv" for name in MODULES]
     return [*generated, *packages, *array, *modules]
 
@@ -73,6 +74,7 @@ def build_core(engine: EngineConfig, folder: Path, *, twin: bool) -> Path:
         twin: the array is the C++ twin, which is several times as fast.
     """
     parameters = core_parameters(engine) | {"TWIN": int(twin)}
+    _, twin_arithmetic = MAC_ARRAY_TWIN
     subprocess.run(
         [
             "verilator", "--cc", "--exe", "--build", "-j", "1", "-O3", "-Wall", "--no-timing",
@@ -80,7 +82,8 @@ def build_core(engine: EngineConfig, folder: Path, *, twin: bool) -> Path:
             "-CFLAGS", "-O3 -march=native",
             "--top-module", "engine_core", "--Mdir", str(folder / "build"), "-o", "core",
             *(f"-G{name}={value}" for name, value in parameters.items()),
-            *map(str, core_sources(engine, folder)), str(ROOT / "sim" / "core_main.cpp"),
+            *map(str, core_sources(engine, folder)), str(twin_arithmetic),
+            str(ROOT / "sim" / "core_main.cpp"),
         ],
         env={**os.environ, **verilator_environment("-O3 -march=native")},
         check=True,
