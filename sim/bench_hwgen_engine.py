@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of the whole engine behind its buses: programs run through the register map, with random
+"""Bench of the whole engine behind its buses: programs run through the register map with random
 pauses on every channel, memory errors, damaged programs and a reset in mid-run.
 
-The cases come from a pickle named by ``HWGEN_BENCH_CASES``: a list of (program, beats of one image).
+The cases come from a pickle named by ``HWGEN_BENCH_CASES``: a list of (program, beats of one
+image).
 """
 
 import os

@@ -52,7 +52,7 @@ def core_parameters(engine: EngineConfig) -> dict[str, int]:
 
 
 def core_sources(engine: EngineConfig, folder: Path) -> list[Path]:
-    """All SystemVerilog sources of the core in order; writes the generated packages to ``folder``."""
+    """All SystemVerilog sources of the core in order; the generated ones go to ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     generated = {
         folder / "hwgen_tables_pkg.sv": rtl_tables_package(),
