@@ -512,8 +512,9 @@ async def failures_end_the_walk(dut: Any) -> None:
     loads = [Load(Region.WEIGHTS, 0, Buffer.WORK, 0, 200)] * 20
     program = _program(bench.rng, bench.engine, [*loads, End()], 200)
     case = _case(bench.rng, program, bench.lanes // 16, 1024, 10)
-    low = case.bases[-1] + case.weights_at
-    bench.memories[len(case.bases) - 1].fails = lambda address: low <= address < low + 16
+    port = len(case.bases) - 1
+    low = case.bases[port] + case.weights_at + 1024 * port
+    bench.memories[port].fails = lambda address: low <= address < low + 16
     found = await bench.run(case)
     assert found.items[-1] == Item(ErrorCode.MEMORY, True)
     assert len(found.items) <= 5
