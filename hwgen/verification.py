@@ -18,9 +18,6 @@ from hwgen.report.schema import CsimResult, Fidelity
 from hwgen.sim.verify import verify_csim
 from hwgen.source import Logits
 
-BATCH = 8
-"""Images at once, so that memory stays small and progress is seen."""
-
 Level = Literal["golden", "csim"]
 
 
@@ -139,7 +136,7 @@ def _stages(
     """``run`` on batch after batch of ``inputs``."""
     done = 0
     progress(name, 0, len(inputs))
-    for part in batches(inputs, BATCH):
+    for part in batches(inputs):
         yield run(part)
         done += len(part)
         progress(name, done, len(inputs))

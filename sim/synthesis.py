@@ -5,6 +5,7 @@ Cells and logic levels, no timing: Yosys knows neither the delays nor the routin
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -51,7 +52,10 @@ def synthesise(
     Raises:
         subprocess.CalledProcessError: Yosys failed; ``folder / "yosys.log"`` says why.
     """
-    files = " ".join(str(source) for source in sources)
+    # Where Yosys runs as WebAssembly it sees its working folder, but not every other one.
+    for source in sources:
+        shutil.copy(source, folder)
+    files = " ".join(source.name for source in sources)
     overrides = " ".join(f"-G {name}={value}" for name, value in (parameters or {}).items())
     script = (
         # Threads are not available where Yosys runs as WebAssembly.

@@ -10,7 +10,7 @@ from hwgen.emit.registers import registers
 from hwgen.emit.templates import render
 from hwgen.emit.testbench_data import bench_files, golden_trace
 from hwgen.errors import DataError
-from hwgen.golden.interpreter import Interpreter, batches
+from hwgen.golden.interpreter import Interpreter
 from hwgen.package_data import data_folder
 from hwgen.program.engine import EngineConfig
 from hwgen.program.memory import WORD_BYTES, stripe
@@ -18,8 +18,6 @@ from hwgen.program.program import Program
 
 FOLDER = "hls"
 TOP = "hwgen_engine"
-GOLDEN_BATCH = 8
-"""Images that the reference interpreter takes at once, so memory stays small."""
 
 _RENDERED = (
     "hwgen_engine.hpp",
@@ -86,9 +84,7 @@ def _kernels(engine: EngineConfig) -> dict[str, bytes]:
 
 def _test_data(program: Program, beats: np.ndarray) -> dict[str, bytes]:
     first, trace = golden_trace(program, beats[:1])
-    interpreter = Interpreter(program)
-    rest = [interpreter.run(part) for part in batches(beats[1:], GOLDEN_BATCH)]
-    expected = np.concatenate([first, *rest])
+    expected = np.concatenate([first, Interpreter(program).run_all(beats[1:])])
     return bench_files(program, beats, expected=expected, trace=trace)
 
 

@@ -16,6 +16,9 @@ from hwgen.program.status import ErrorCode
 
 TOKEN_REGISTERS = 8
 
+BATCH = 8
+"""Images at once where there are many: memory stays small and arrays in the cache."""
+
 Observer = Callable[[int, Extent, np.ndarray], None]
 """Called after each instruction with its index, where it wrote, and the int8 or int16 vectors
 (batch, slices, rows, lanes) it wrote."""
@@ -101,6 +104,12 @@ class Interpreter:
             if observe is not None:
                 observe(index, extent, memory.vectors(extent))
         raise EngineFault(ErrorCode.OUT_OF_RANGE, len(self.program.instructions))
+
+    def run_all(self, beats: np.ndarray) -> np.ndarray:
+        """``run`` on any number of images, none included, in batches."""
+        vectors, lanes = self.program.output.vectors(self.engine.lanes), self.engine.lanes
+        none = np.zeros((0, vectors, lanes), np.int16)
+        return np.concatenate([none, *(self.run(part) for part in batches(beats))])
 
     def _step(
         self,
@@ -209,7 +218,7 @@ def legal(
             return True
 
 
-def batches(beats: np.ndarray, size: int) -> Iterator[np.ndarray]:
-    """``beats`` cut along its first axis into parts of at most ``size`` images."""
-    for start in range(0, len(beats), size):
-        yield beats[start : start + size]
+def batches(beats: np.ndarray) -> Iterator[np.ndarray]:
+    """``beats`` cut along its first axis into parts of at most ``BATCH`` images."""
+    for start in range(0, len(beats), BATCH):
+        yield beats[start : start + BATCH]

@@ -8,19 +8,10 @@ import numpy as np
 
 from hwgen.emit.testbench_data import golden_trace
 from hwgen.errors import VerificationError
-from hwgen.golden.interpreter import EngineFault, Interpreter, batches
+from hwgen.golden.interpreter import EngineFault, Interpreter
 from hwgen.program.program import Program
 from hwgen.program.status import MEANING, ErrorCode
 from hwgen.sim.csim import CsimResult, Progress, run_csim, trace_csim
-
-GOLDEN_BATCH = 8
-"""Images that the reference interpreter takes at once, so memory stays small."""
-
-
-def golden_outputs(program: Program, beats: np.ndarray) -> np.ndarray:
-    """The outputs of the reference interpreter, int16 (N, vectors, lanes)."""
-    interpreter = Interpreter(program)
-    return np.concatenate([interpreter.run(part) for part in batches(beats, GOLDEN_BATCH)])
 
 
 def verify_csim(
@@ -36,7 +27,7 @@ def verify_csim(
 
     Args:
         source, beats: as for ``run_csim``.
-        expected: ``golden_outputs``, where the caller has them already.
+        expected: outputs of the reference interpreter, where the caller has them already.
         trace: also compare what every instruction writes, on the first image.
 
     Raises:
@@ -46,7 +37,7 @@ def verify_csim(
     result = run_csim(source, program, beats, progress=progress)
     try:
         if expected is None:
-            expected = golden_outputs(program, beats)
+            expected = Interpreter(program).run_all(beats)
     except EngineFault as fault:
         wrong = np.flatnonzero(result.errors != fault.code)
         if len(wrong):
