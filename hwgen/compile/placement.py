@@ -65,6 +65,7 @@ def place(
     """
     last_use = {name: i for i, op in enumerate(graph.ops) for name in inputs_of(op)}
     skipped = {op.input for op in graph.ops if isinstance(op, Tokens)}
+    wide = wide_streams(graph)
     placed: dict[str, Placement] = {}
     free_after: dict[str, int] = {}
     # The input lives from the start; the patch product goes straight into the residual stream.
@@ -88,7 +89,7 @@ def place(
             placed[name] = replace(base, address=address, first_row=first, rows=count)
             free_after[source] = max(free_after[source], last_use.get(name, index))
         else:
-            buffer, slices, columns = _shape(graph, name, engine)
+            buffer, slices, columns = _shape(graph, name, name in wide, engine)
             alive = [
                 placed[other]
                 for other in placed
@@ -112,8 +113,10 @@ def _alias(op: Op | None, output: str) -> str | None:
             return None
 
 
-def _shape(graph: Graph, name: str, engine: EngineConfig) -> tuple[Buffer, int, np.ndarray]:
-    """Buffer, slices and column positions of a value."""
+def _shape(
+    graph: Graph, name: str, wide: bool, engine: EngineConfig
+) -> tuple[Buffer, int, np.ndarray]:
+    """Buffer, slices and column positions of a value; ``wide`` where it has 16 bits."""
     producer = graph.producer(name)
     if producer is None:
         (embedding,) = (op for op in graph.ops if isinstance(op, PatchEmbedding))
@@ -122,7 +125,7 @@ def _shape(graph: Graph, name: str, engine: EngineConfig) -> tuple[Buffer, int, 
     buffer = Buffer.WORK
     if name == graph.output:
         buffer = Buffer.OUTPUT
-    elif name in wide_streams(graph):
+    elif wide:
         buffer = Buffer.RESIDUAL
     heads = 1
     for op in (producer, *graph.consumers(name)):

@@ -178,13 +178,13 @@ def _attention(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int, scale: float
 ) -> np.ndarray:
     """``softmax(scale * Q K^T) V`` per head on (images, rows, heads * size)."""
-    q, k, v = (_split_heads(x, heads) for x in (query, key, value))
+    q, k, v = (split_heads(x, heads) for x in (query, key, value))
     scores = (q * np.float32(scale)) @ k.swapaxes(2, 3)
     mixed = softmax(scores) @ v
     return mixed.transpose(0, 2, 1, 3).reshape(*query.shape[:2], value.shape[2])
 
 
-def _split_heads(x: np.ndarray, heads: int) -> np.ndarray:
+def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
     """(images, rows, heads * size) to (images, heads, rows, size)."""
     images, rows, columns = x.shape
     return x.reshape(images, rows, heads, columns // heads).transpose(0, 2, 1, 3)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hwgen.errors import DataError, ModelError
-from hwgen.ir.evaluate import evaluate, normalise
+from hwgen.ir.evaluate import evaluate, normalise, split_heads
 from hwgen.ir.graph import Attention, FusedLinear, Graph, inputs_of
 
 BATCH = 8
@@ -105,8 +105,5 @@ class _Observer:
 
     def _scores(self, op: Attention) -> np.ndarray:
         """Scaled scores (images, heads, queries, keys)."""
-        query, key = (
-            value.reshape(*value.shape[:2], op.heads, -1).transpose(0, 2, 1, 3)
-            for value in (self._live[op.query], self._live[op.key])
-        )
+        query, key = (split_heads(self._live[name], op.heads) for name in (op.query, op.key))
         return (query * np.float32(op.scale)) @ key.swapaxes(2, 3)
