@@ -19,13 +19,14 @@ from hwgen.sim.csim_build import cache_folder
 
 ROOT = Path(__file__).parents[1]
 KERNELS = ROOT / "kernels_rtl"
+SIMULATION = KERNELS / "simulation"
 TOPS = ROOT / "sim" / "tops"
 
 MAC_ARRAY = tuple(
     KERNELS / f"{name}.sv"
     for name in (
         "mac_pkg",
-        "primitives/DSP48E2",
+        "simulation/DSP48E2",
         "dsp48e2_mac",
         "mac_chain",
         "adder_tree",
@@ -34,7 +35,7 @@ MAC_ARRAY = tuple(
         "mac_array",
     )
 )
-MAC_ARRAY_TWIN = (KERNELS / "mac_array_twin.sv", KERNELS / "dpi" / "mac_array_twin.cpp")
+MAC_ARRAY_TWIN = (SIMULATION / "mac_array_twin.sv", SIMULATION / "mac_array_twin.cpp")
 
 BUILD_ARGUMENTS = (
     "-Wall",

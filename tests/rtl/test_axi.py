@@ -10,9 +10,8 @@ from hwgen.program.fields import Buffer, Region
 from hwgen.program.instructions import End, Load
 from hwgen.program.memory import stripe
 from hwgen.program.program import InputLayout, OutputLayout, Program
-from sim.runner import KERNELS, ROOT, TOPS, run_bench
+from sim.runner import KERNELS, SIMULATION, TOPS, run_bench
 
-DDR_MODEL = ROOT / "sim" / "ddr_model"
 
 LANES = pytest.mark.parametrize("lanes", [16, 64])
 
@@ -60,9 +59,9 @@ def test_memory_model(tmp_path: Path, parameters: dict[str, int]) -> None:
         "ddr_model",
         "bench_ddr_model",
         tmp_path,
-        [DDR_MODEL / "ddr_model.sv"],
+        [SIMULATION / "ddr_model.sv"],
         parameters={**parameters, "MEGABYTES": 1},
-        arguments=[str(DDR_MODEL / "ddr_memory.cpp")],
+        arguments=[str(SIMULATION / "ddr_memory.cpp")],
         environment=files,
     )
     found = Path(files["DDR_DUMP"]).read_bytes()
@@ -103,11 +102,11 @@ def test_fetch_and_store_use_the_bandwidth(tmp_path: Path, rate: int) -> None:
         [
             package,
             *_kernels("fifo", "read_port", "prefetch_fifo", "fetch", "store"),
-            DDR_MODEL / "ddr_model.sv",
+            SIMULATION / "ddr_model.sv",
             TOPS / "fetch_memory.sv",
         ],
         parameters={"MILLIBYTES": rate},
-        arguments=[str(DDR_MODEL / "ddr_memory.cpp")],
+        arguments=[str(SIMULATION / "ddr_memory.cpp")],
         environment={
             "DDR_IMAGE": str(image),
             "BENCH_BEATS": str(beats),

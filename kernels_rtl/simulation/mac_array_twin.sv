@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What mac_array does, in C++ (dpi/mac_array_twin.cpp), for simulations of whole networks: each row
+// What mac_array does, in C++ (mac_array_twin.cpp), for simulations of whole networks: each row
 // is multiplied in the cycle it comes in and its sums wait until the array would have them ready.
 // Equal to the array in every cycle in which sums are valid; tests show it.
 

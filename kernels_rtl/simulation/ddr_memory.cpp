@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes behind sim/ddr_model/ddr_model.sv: a flat memory from address 0. It begins with what is
+// The bytes behind ddr_model.sv: a flat memory from address 0. It begins with what is
 // in the file that the variable DDR_IMAGE names; at the end all of it goes to that of DDR_DUMP.
 
 #include <cstdint>
