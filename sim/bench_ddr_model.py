@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of sim/ddr_model/ddr_model.sv: what is read and written, latency, limit and bandwidth."""
+"""Bench of ddr_model: what is read and written, latency, limit and bandwidth."""
 
 import os
 from pathlib import Path

@@ -12,7 +12,6 @@ from hwgen.program.memory import stripe
 from hwgen.program.program import InputLayout, OutputLayout, Program
 from sim.runner import KERNELS, SIMULATION, TOPS, run_bench
 
-
 LANES = pytest.mark.parametrize("lanes", [16, 64])
 
 
