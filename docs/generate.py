@@ -8,7 +8,9 @@ import re
 from pathlib import Path
 
 from hwgen.config import Config
+from hwgen.emit.registers import CONTROL, COUNTERS, registers
 from hwgen.numerics.error_bounds import error_bounds
+from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
 from hwgen.program.status import MEANING
 from hwgen.report.keys import keys
@@ -41,6 +43,19 @@ def blocks() -> dict[str, str]:
     tables["regions"] = table(("code", "region"), [(int(r), f"`{r.name}`") for r in Region])
     tables["errors"] = table(
         ("code", "name", "meaning"), [(int(c), f"`{c.name}`", text) for c, text in MEANING.items()]
+    )
+    tables["registers"] = table(
+        ("offset", "name", "bits", "access", "meaning"),
+        [
+            (
+                f"{r.offset:#05x}",
+                f"`{r.name}`",
+                r.bits,
+                "read, write" if r.writable else "read",
+                r.meaning,
+            )
+            for r in (*CONTROL, *registers(EngineConfig()), *COUNTERS)
+        ],
     )
     tables["configuration-keys"] = table(
         ("key", "default", "meaning"),

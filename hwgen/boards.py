@@ -90,6 +90,10 @@ class Board(_Section):
         """Whether the engine's large buffers can go into UltraRAM."""
         return bool(self.usable.uram)
 
+    def to_yaml(self) -> str:
+        """The description as a board.yaml."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
 
 def board_names() -> list[str]:
     """The boards that hwgen knows."""

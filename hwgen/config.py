@@ -137,6 +137,12 @@ class Config(_Section):
         default=False,
         description="The last block computes the class token's row only; the others are not read.",
     )
+    batch: int = Field(
+        default=1,
+        ge=1,
+        le=4,
+        description="Images of one run: they share weights where one has too few rows.",
+    )
     input: InputSettings = InputSettings()
     quantisation: Quantisation = Quantisation()
     engine: EngineSettings = EngineSettings()
@@ -146,6 +152,17 @@ class Config(_Section):
     def _empty_section(cls, value: object) -> object:
         """A section whose keys are all left out (or commented out) has its defaults."""
         return {} if value is None else value
+
+    def with_batch(self, images: int) -> Self:
+        """The same with ``images`` images a run.
+
+        Raises:
+            ConfigError: not 1 to 4.
+        """
+        try:
+            return type(self).model_validate({**self.model_dump(), "batch": images})
+        except ValidationError as error:
+            raise ConfigError(_explain(error, "build")) from None
 
     def digest(self) -> str:
         """SHA-256 of the canonical JSON, 64 hexadecimal digits."""

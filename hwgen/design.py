@@ -2,7 +2,6 @@
 """The Python face of hwgen: build a design, write it, open it, ask it."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,53 +10,55 @@ from pydantic import ValidationError
 
 from hwgen.boards import Board, load_board
 from hwgen.compile import compile_model
+from hwgen.compile.groups import Batch
 from hwgen.compile.rows import single_rows
 from hwgen.config import Config, EngineSettings, InputSettings, load_config
 from hwgen.data_files import Data, load_data
 from hwgen.emit.hls import hls_project
 from hwgen.emit.plan import BuildPlan, check_files, update_files
 from hwgen.emit.program_files import FOLDER, program_files, read_program
+from hwgen.emit.rtl import FOLDER as RTL
+from hwgen.emit.rtl import rtl_project
 from hwgen.errors import DataError, OutputError, ProgramError
+from hwgen.estimate.timing import timing_for
 from hwgen.ir.count import macs, parameters
 from hwgen.ir.graph import Graph
 from hwgen.passes import canonicalise
 from hwgen.program.program import Program
 from hwgen.progress import Progress, silent
 from hwgen.report.html import html
-from hwgen.report.make import make_report
-from hwgen.report.schema import Report
+from hwgen.report.make import make_report, yosys_report
+from hwgen.report.schema import Report, RtlResult
+from hwgen.sim.rtl_build import Memory, Options, read_rtl
+from hwgen.sim.timeline import chrome_trace
 from hwgen.source import COPY, PREFIX, Source
+from hwgen.synthesis.engine import synthesise_engine
 from hwgen.verification import (
     Level,
     Prediction,
     Verification,
     check_labels,
     compare_csim,
+    compare_rtl,
     fidelity,
     float_classes,
     golden,
     prediction,
 )
 
-CONFIG, REPORT, PAGE = "hwgen.yaml", "report.json", "report.html"
-"""Names in a design folder, beside ``program/``, ``hls/`` and the model's copy."""
+CONFIG, BOARD, REPORT, PAGE = "hwgen.yaml", "board.yaml", "report.json", "report.html"
+"""Names in a design folder, beside ``program/``, ``hls/``, ``rtl/`` and the model's copy."""
+TRACE, WAVES = "trace.json", "waves.fst"
+"""What ``verify`` may leave there."""
 
 RANDOM_CALIBRATION = 4
 """Random images on which a preset is calibrated when it is given none."""
-DEFAULT_IMAGES = {"golden": 64, "csim": 2}
+DEFAULT_IMAGES = {"golden": 64, "csim": 2, "rtl": 1}
 """Random images that ``verify`` tries when it is given none."""
-TEST_BENCH_IMAGES = 1
-"""Calibration images that the HLS test bench carries."""
+TEST_BENCH_RUNS = 1
+"""Runs of calibration images that the HLS test bench carries."""
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _Built:
-    """What only a design that was built here knows; it decides what ``write`` writes."""
-
-    board: Board
-    images: np.ndarray
 
 
 class Design:
@@ -65,6 +66,7 @@ class Design:
 
     Attributes:
         config: the effective configuration.
+        board: the board it is for.
         program: instructions and weights.
         directory: the folder it was written to or read from; None before ``write``.
     """
@@ -73,13 +75,15 @@ class Design:
         self,
         source: Source,
         config: Config,
+        board: Board,
         program: Program,
         report: Report,
         *,
-        built: _Built | None = None,
+        built: np.ndarray | None = None,
         directory: Path | None = None,
     ) -> None:
         self.config = config
+        self.board = board
         self.program = program
         self.directory = directory
         self._source = source
@@ -110,8 +114,10 @@ class Design:
         files = {
             **program_files(self.program),
             **self._hls(self._built),
+            **rtl_project(self.program.engine),
             **self._source.copy(),
             CONFIG: self.config.to_yaml().encode(),
+            BOARD: self.board.to_yaml().encode(),
             **self._report_files(),
         }
         BuildPlan(files).write(directory, force=force)
@@ -133,7 +139,7 @@ class Design:
         Raises:
             DataError: the images do not fit the model.
         """
-        return prediction(self.program, golden(self.program, images, silent))
+        return prediction(self.program, golden(self.program, images, silent), len(images))
 
     def verify(
         self,
@@ -141,35 +147,84 @@ class Design:
         data: Data | str | Path | None = None,
         images: int | None = None,
         progress: Progress | None = None,
+        *,
+        twin: bool = False,
+        trace: bool = False,
+        waves: bool = False,
     ) -> Verification:
-        """Runs the integer reference and the float model, at level ``csim`` the HLS C++ too.
+        """Runs the integer reference and the float model; at level ``csim`` the HLS C++ too, at
+        level ``rtl`` the SystemVerilog engine, whose cycles it measures.
 
         What is found enters the report; in a written folder it is brought up to date. Accuracy
         measured on more images than a C simulation ran stays.
 
         Args:
             data: images, with labels for the top-1 figures; random pixels where None.
-            images: how many of them, the first ones; None for all (64 or 2 random ones).
+            images: how many of them, the first ones; None for all (64, 2 or 1 random ones).
+            twin: RTL: the multipliers of the array are their C++ twin, several times as fast.
+            trace: RTL: write ``trace.json`` of the first run into the folder.
+            waves: RTL: write ``waves.fst``, the signals of the runs of the first simulator.
 
         Raises:
-            VerificationError: C simulation and reference disagree; names the first difference.
+            VerificationError: simulation and reference disagree; names the first difference.
             DataError, ModelError, ToolError: as the message says.
         """
         progress = progress or silent
         chosen = self._data(data, images, level)
         check_labels(chosen, self.program.output.columns)
         output = golden(self.program, chosen.images, progress)
-        int8 = prediction(self.program, output).labels
+        int8 = prediction(self.program, output, len(chosen)).labels
         csim = None
         if level == "csim":
             files = self.directory or self._hls(self._need_built())
             csim = compare_csim(files, self.program, chosen.images, output, progress)
+        rtl = self._rtl(chosen, output, progress, twin, trace, waves) if level == "rtl" else None
         logits = self._source.float_logits(self.config.input)
         float_ = float_classes(logits, chosen.images, progress)
         found = fidelity(chosen, int8, float_)
-        known_better = level == "csim" and (self._report.fidelity.images or 0) > len(chosen)
-        self._record(None if data is None or known_better else found, csim)
-        return Verification(level, data is not None, found, int8, float_, csim)
+        known_better = level != "golden" and (self._report.fidelity.images or 0) > len(chosen)
+        self._record(None if data is None or known_better else found, csim, rtl)
+        return Verification(level, data is not None, found, int8, float_, csim, rtl)
+
+    def estimate(self, progress: Progress | None = None) -> Report:
+        """Synthesises the engine's SystemVerilog with Yosys and returns the report with what came
+        out (``resources.yosys``); a written folder is brought up to date.
+
+        Raises:
+            ToolError: Yosys is missing or failed.
+        """
+        found = synthesise_engine(self.program.engine, progress or silent)
+        resources = self._report.resources.model_copy(update={"yosys": yosys_report(found)})
+        self._replace(self._report.model_copy(update={"resources": resources}))
+        return self._report
+
+    def _rtl(
+        self,
+        data: Data,
+        expected: np.ndarray,
+        progress: Progress,
+        twin: bool,
+        trace: bool,
+        waves: bool,
+    ) -> RtlResult:
+        """Runs the RTL; writes what ``trace`` and ``waves`` ask for into the folder."""
+        if (trace or waves) and self.directory is None:
+            raise OutputError("trace and waves go into the design's folder; call write() first.")
+        if self.directory is not None:
+            files = read_rtl(self.directory)
+        else:
+            project = rtl_project(self.program.engine)
+            files = {name.removeprefix(f"{RTL}/"): data for name, data in project.items()}
+        timing = timing_for(self.board, self._report.clock_mhz)
+        options = Options(Memory(timing.ddr_bytes, timing.ddr_latency), twin, waves)
+        file = self.directory / WAVES if waves and self.directory is not None else None
+        result, timeline = compare_rtl(
+            files, options, self.program, data.images, expected, self._report.macs, progress, file
+        )
+        if trace and self.directory is not None:
+            content = chrome_trace(timeline, self.program, self._report.clock_mhz)
+            (self.directory / TRACE).write_bytes(content)
+        return result
 
     def _data(self, data: Data | str | Path | None, count: int | None, level: Level) -> Data:
         if count is not None and count < 1:
@@ -178,18 +233,18 @@ class Design:
             return Data(_random_images(self._report, count or DEFAULT_IMAGES[level], seed=1))
         return (data if isinstance(data, Data) else load_data(data)).first(count)
 
-    def _need_built(self) -> _Built:
+    def _need_built(self) -> np.ndarray:
         assert self._built is not None, "a design is built here or has a folder"
         return self._built
 
-    def _hls(self, built: _Built) -> dict[str, bytes]:
-        beats = self.program.input.pack(built.images, self.program.engine.lanes)
-        return hls_project(self.program, built.board.part, self._report.clock_mhz, beats)
+    def _hls(self, images: np.ndarray) -> dict[str, bytes]:
+        beats = self.program.input.pack(images, self.program.engine.lanes)
+        return hls_project(self.program, self.board.part, self._report.clock_mhz, beats)
 
     def _report_files(self) -> dict[str, bytes]:
         return {REPORT: self._report.to_json().encode(), PAGE: html(self._report)}
 
-    def _record(self, found: Any, csim: Any) -> None:
+    def _record(self, found: Any, csim: Any, rtl: RtlResult | None) -> None:
         """Puts results into the report, and into the folder where there is one."""
         report = self._report
         if found is not None:
@@ -198,6 +253,16 @@ class Design:
             report = report.model_copy(
                 update={"verification": report.verification.model_copy(update={"csim": csim})}
             )
+        if rtl is not None:
+            report = report.model_copy(
+                update={
+                    "cycles": report.cycles.model_copy(update={"measured": rtl.cycles}),
+                    "verification": report.verification.model_copy(update={"rtl": rtl}),
+                }
+            )
+        self._replace(report)
+
+    def _replace(self, report: Report) -> None:
         if report == self._report:
             return
         self._report = report
@@ -211,6 +276,7 @@ def build(
     config: Config | str | Path | None = None,
     calibration: Data | np.ndarray | str | Path | None = None,
     progress: Progress | None = None,
+    batch: int | None = None,
 ) -> Design:
     """Reads, quantises and compiles a model. Nothing is written.
 
@@ -219,12 +285,15 @@ def build(
         board: in place of the configuration's.
         config: a YAML file, or a Config; the defaults where None.
         calibration: images the model is meant for; presets take random ones where None.
+        batch: images of one run, 1 to 4, in place of the configuration's.
 
     Raises:
         HwgenError: the message says what is wrong and what to do.
     """
     progress = progress or silent
     settings = config if isinstance(config, Config) else load_config(config)
+    if batch is not None:
+        settings = settings.with_batch(batch)
     target = load_board(settings.board if board is None else board)
     source = Source.of(model)
     if calibration is None and source.path is not None:
@@ -234,27 +303,31 @@ def build(
     settings = _effective(settings, target, graph)
     images, notes = _calibration(calibration, source, graph, settings)
     canonical = canonicalise(graph)
+    engine = settings.engine.resolve()
+    tile_rows = timing_for(target, settings.clock_mhz).tile_rows(engine.lanes)
     program = compile_model(
         canonical,
         images,
         settings.quantisation,
-        settings.engine.resolve(),
+        engine,
         class_token_only=settings.class_token_only,
+        batch=Batch(settings.batch, tile_rows),
         progress=lambda done, total: progress("quantising", done, total),
     )
     single = single_rows(canonical) if settings.class_token_only else {}
     size = macs(canonical, single), parameters(graph)
     progress("estimating", 0, 0)
     report = make_report(source.recorded, graph, size, program, target, settings, notes)
-    built = _Built(target, images[:TEST_BENCH_IMAGES])
-    return Design(source, settings, program, report, built=built)
+    built = images[: TEST_BENCH_RUNS * settings.batch]
+    return Design(source, settings, target, program, report, built=built)
 
 
 def open_design(directory: str | Path) -> Design:
     """A design that ``write`` wrote.
 
     Raises:
-        ProgramError: the folder is no design, is damaged, or was edited outside ``hls/``.
+        ProgramError: the folder is no design, is damaged, or was edited outside ``hls/`` and
+            ``rtl/``.
     """
     directory = Path(directory)
     try:
@@ -276,10 +349,10 @@ def open_design(directory: str | Path) -> Design:
     else:
         source = Source(report.model, directory / COPY)
     program = read_program(directory)
-    # hls/ may be edited: C simulation says what is true of it.
-    check_files(directory, REPORT, CONFIG, COPY, f"{FOLDER}/")
-    config = load_config(directory / CONFIG)
-    return Design(source, config, program, report, directory=directory)
+    # hls/ and rtl/ may be edited: simulation says what is true of them.
+    check_files(directory, REPORT, CONFIG, BOARD, COPY, f"{FOLDER}/")
+    config, board = load_config(directory / CONFIG), load_board(directory / BOARD)
+    return Design(source, config, board, program, report, directory=directory)
 
 
 def _effective(config: Config, board: Board, graph: Graph) -> Config:

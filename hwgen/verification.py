@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the executors of a design with each other and with the float model."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,11 +15,23 @@ from hwgen.golden.interpreter import Interpreter, batches
 from hwgen.program.instructions import End, SetTokens
 from hwgen.program.program import Program
 from hwgen.progress import Progress
-from hwgen.report.schema import CsimResult, Fidelity
+from hwgen.report.schema import (
+    CsimResult,
+    Fidelity,
+    MeasuredInstruction,
+    RtlResult,
+    TimelineSlice,
+)
+from hwgen.sim.rtl_build import Options, compile_rtl
+from hwgen.sim.timeline import Timeline
 from hwgen.sim.verify import verify_csim
+from hwgen.sim.verify_rtl import verify_rtl
 from hwgen.source import Logits
 
-Level = Literal["golden", "csim"]
+Level = Literal["golden", "csim", "rtl"]
+
+CLOCKS_MHZ = (150, 200, 300)
+"""Clocks for which the report gives images per second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +49,8 @@ class Verification:
     Attributes:
         real: whether the images were given; False: they were random pixels.
         int8, float_: classes chosen by the program and by the float model, int64 (N,).
-        csim: what C simulation compared; None at level ``golden``.
+        csim: what C simulation compared; None at other levels than ``csim``.
+        rtl: what RTL simulation compared and measured; None at other levels than ``rtl``.
     """
 
     level: Level
@@ -45,6 +59,7 @@ class Verification:
     int8: np.ndarray
     float_: np.ndarray
     csim: CsimResult | None
+    rtl: RtlResult | None = None
 
 
 def check_labels(data: Data, classes: int) -> None:
@@ -61,7 +76,7 @@ def check_labels(data: Data, classes: int) -> None:
 
 
 def golden(program: Program, images: np.ndarray, progress: Progress) -> np.ndarray:
-    """The reference interpreter's output, int16 (N, vectors, lanes), for uint8 images.
+    """The reference interpreter's output, int16 (runs, vectors, lanes), for uint8 images (N, ...).
 
     Raises:
         DataError: the images do not fit the program's input, or there is none.
@@ -69,13 +84,15 @@ def golden(program: Program, images: np.ndarray, progress: Progress) -> np.ndarr
     beats = program.input.pack(images, program.engine.lanes)
     if not len(beats):
         raise DataError("No image was given; at least one is needed.")
-    run = Interpreter(program).run
-    return np.concatenate(list(_stages("int8", run, beats, progress)))
+    run, counted = Interpreter(program).run, _in_images(progress, program, len(images))
+    return np.concatenate(list(_stages("int8", run, beats, counted)))
 
 
-def prediction(program: Program, output: np.ndarray) -> Prediction:
-    """Class scores of an output region, int16 (N, vectors, lanes)."""
-    integers = program.output.unpack(output)[:, 0]
+def prediction(program: Program, output: np.ndarray, count: int) -> Prediction:
+    """Class scores of ``count`` images from the output regions, int16 (runs, vectors, lanes)."""
+    rows = program.output.unpack(output)
+    images = rows.reshape(len(rows) * program.input.batch, -1, program.output.columns)
+    integers = images[:count, 0]
     scores = integers.astype(np.float32) * np.float32(program.output.scale)
     return Prediction(scores, integers.argmax(axis=1))
 
@@ -107,27 +124,96 @@ def compare_csim(
     expected: np.ndarray,
     progress: Progress,
 ) -> CsimResult:
-    """Runs the HLS C++ on ``images``: outputs of all, every instruction's results of the first.
+    """Runs the HLS C++ on ``images``: outputs of all, every instruction's results of the
+    first run.
 
     Args:
         source: the design folder, or the files of ``hls_project``.
-        expected: the reference interpreter's outputs.
+        expected: the reference interpreter's outputs of all runs.
 
     Raises:
         VerificationError: names the first difference.
         ToolError: no compiler, or it failed.
     """
-    progress("C simulation", 0, len(images))
+    counted = _in_images(progress, program, len(images))
+    counted("C simulation", 0, 1)
     verify_csim(
         source,
         program,
         program.input.pack(images, program.engine.lanes),
         expected=expected,
         trace=True,
-        progress=lambda done, total: progress("C simulation", done, total),
+        progress=lambda done, total: counted("C simulation", done, total),
     )
     compared = sum(not isinstance(op, End | SetTokens) for op in program.instructions)
     return CsimResult(images=len(images), instructions=compared)
+
+
+def compare_rtl(
+    files: Mapping[str, bytes],
+    options: Options,
+    program: Program,
+    images: np.ndarray,
+    expected: np.ndarray,
+    macs: int,
+    progress: Progress,
+    waves: Path | None = None,
+) -> tuple[RtlResult, Timeline]:
+    """Compiles the RTL, runs it on ``images`` and compares the outputs of all.
+
+    Args:
+        files: from ``read_rtl``.
+        expected: the reference interpreter's outputs of all runs.
+        macs: multiplications of one image, for the utilisation.
+        waves: file for the signals, where ``options`` asks for them.
+
+    Raises:
+        VerificationError: names the first difference.
+        ToolError: a tool is missing or failed.
+    """
+    progress("compiling RTL", 0, 0)
+    simulator = compile_rtl(files, options, lambda n, total: progress("compiling RTL", n, total))
+    beats = program.input.pack(images, program.engine.lanes)
+    progress("RTL cycles", 0, 0)
+    found = verify_rtl(
+        simulator,
+        program,
+        beats,
+        expected,
+        progress=lambda done, total: progress("RTL cycles", done, total),
+        waves=waves,
+    )
+    cycles, timeline, batch = found.cycles[0], found.timeline, program.input.batch
+    stalls: Counter[str] = Counter()
+    for share in timeline.shares:
+        stalls.update({str(cause): count for cause, count in share.stalls.items()})
+    result = RtlResult(
+        images=len(images),
+        array="twin" if options.twin else "faithful",
+        memory=str(options.memory),
+        cycles=cycles,
+        slowest=max(found.cycles),
+        bytes_moved=16 * found.words[0],
+        utilisation=batch * macs / (cycles * program.engine.lanes**2),
+        fps={str(clock): batch * clock * 1e6 / cycles for clock in CLOCKS_MHZ},
+        busy=sum(share.busy for share in timeline.shares),
+        stalls=dict(stalls),
+        instructions=tuple(
+            MeasuredInstruction(
+                cycles=share.cycles,
+                stalls={str(cause): count for cause, count in share.stalls.items()},
+            )
+            for share in timeline.shares
+        ),
+        timeline=tuple(TimelineSlice(**vars(part)) for part in timeline.slices),
+    )
+    return result, timeline
+
+
+def _in_images(progress: Progress, program: Program, images: int) -> Progress:
+    """``progress`` for something that counts runs."""
+    batch = program.input.batch
+    return lambda name, done, _total: progress(name, min(done * batch, images), images)
 
 
 def _stages(

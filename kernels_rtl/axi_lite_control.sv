@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control registers: an AXI-Lite slave that behaves as the one of Vitis HLS does, so that one
-// driver serves both engines. hwgen/emit/registers.py lists the arguments.
+// driver serves both engines. hwgen/emit/registers.py describes all registers.
 //
 //   0x00  control: start (bit 0, stays until the engine is ready), done (1, cleared by reading),
 //         idle (2), ready (3, cleared by reading), auto_restart (7), interrupt (9)
@@ -23,7 +23,7 @@
 module axi_lite_control #(
     parameter int          LANES        = 64,
     parameter int          PORTS        = LANES / 16,
-    parameter int          STALLS       = 8,
+    parameter int          STALLS       = 7,
     parameter int          ADDRESS_BITS = 12,
     parameter logic [31:0] VERSION      = 32'd1,
     parameter logic [31:0] DIGEST       = 32'd0

@@ -64,7 +64,7 @@ module engine_core
   /* verilator lint_off UNUSEDSIGNAL */  // fields that the issuer alone needs
   item_t current;
   /* verilator lint_on UNUSEDSIGNAL */
-  load_t load_pushed, load_head;
+  load_order_t load_pushed, load_head;
   fill_t fill_pushed, fill_head;
   logic everything_idle, loader_idle, all_settled, work_settled, value_settled, filler_idle;
 
@@ -112,7 +112,7 @@ module engine_core
       .pop(item_ready)
   );
   fifo #(
-      .WIDTH($bits(load_t)),
+      .WIDTH($bits(load_order_t)),
       .DEPTH(QUEUE)
   ) loads (
       .clk,
@@ -171,8 +171,10 @@ module engine_core
 
   assign waits[6] = beat_ready && !beat_valid;
 
-  assign everything_idle = !item_valid && all_settled && loader_idle && !fill_valid && filler_idle
-      && !output_valid;
+  always_ff @(posedge clk) begin
+    everything_idle <= !item_valid && all_settled && loader_idle && !fill_valid && filler_idle
+        && !output_valid;
+  end
 
   // ---- What goes with a row --------------------------------------------------------------------
   typedef struct packed {
@@ -492,6 +494,7 @@ module engine_core
 
   // ---- The three ways to the array -------------------------------------------------------------
   logic [LANES-1:0][7:0] normalised, exponentials, exponentials_then, work_then, array_row;
+  logic [$bits(source_t)-1:0] source_later;
   source_t source_then;
   /* verilator lint_off UNUSEDSIGNAL */  // known from the row's timing
   logic ratio_valid;
@@ -522,8 +525,9 @@ module engine_core
   ) delay_source (
       .clk,
       .now  (entry_read.source),
-      .later(source_then)
+      .later(source_later)
   );
+  assign source_then = source_t'(source_later);
 
   always_comb begin
     unique case (source_then)
@@ -752,7 +756,7 @@ module engine_core
   /* verilator lint_off UNUSEDSIGNAL */  // always: the issuer counts
   logic output_push_ready;
   /* verilator lint_on UNUSEDSIGNAL */
-  assign output_taken = output_valid && output_ready;
+  always_ff @(posedge clk) output_taken <= output_valid && output_ready && !reset;
 
   fifo #(
       .WIDTH(32 + 16 * LANES),

@@ -90,7 +90,7 @@ package engine_pkg;
     logic offset_binary;
     logic [15:0] address;
     logic [39:0] beats;
-  } load_t;
+  } load_order_t;
 
   // A tile of keys or values on its way into the square.
   typedef struct packed {

@@ -58,6 +58,7 @@ module fetch
   localparam int PAGE_BEATS = 64;
   localparam int INSTRUCTION_WORDS = 4;
   localparam int PROGRAM_BURST = 16;  // words: four instructions
+  localparam int BURST_BITS = $clog2(PROGRAM_BURST);
   localparam int PROGRAM_QUEUE = 64;
   localparam int SPACE_BITS = $clog2(PREFETCH_DEPTH + 1);
 
@@ -154,37 +155,44 @@ module fetch
   logic [32:0] stretch_left;
   logic [31:0] stretch_first;
   logic [63:0] stretch_region;
-  logic stretch_load, page_valid;
-  logic [6:0] page_rest;
+  logic stretch_load, stretch_active, page_valid, page_fits, page_ends, page_last;
+  logic [7:0] page_end;
   logic [SPACE_BITS-1:0] space;  // beats neither in the queues nor asked for
   logic [39:0] count;  // beats of the instruction
   logic [31:0] first;
   logic from_input;
 
-  assign stretch_load = state == FOLLOW && stretch_left == '0;
-  assign page_rest = 7'(PAGE_BEATS) - 7'(stretch_first[5:0]);
-  assign page_fire = page_valid && &request_ready && !program_request &&
-      space >= SPACE_BITS'(page_beats);
+  assign stretch_load = state == FOLLOW && !stretch_active;
+  // Whether what is left ends in its first page.
+  assign page_end = {2'b0, stretch_first[5:0]} + {1'b0, stretch_left[6:0]};
+  assign page_ends = stretch_left[32:7] == '0 && !page_end[7] &&
+      (!page_end[6] || page_end[5:0] == '0);
+  assign page_fire = page_fits && page_valid && &request_ready && !program_request;
 
   always_ff @(posedge clk) begin
     if (!page_valid) begin
-      page_beats <= stretch_left < 33'(page_rest) ? stretch_left[6:0] : page_rest;
+      page_last  <= page_ends;
+      page_beats <= page_ends ? stretch_left[6:0] : 7'(PAGE_BEATS) - 7'(stretch_first[5:0]);
       page_address <= stretch_region +
           64'({stretch_first[31:6], {$clog2(PORTS) {1'b0}}, stretch_first[5:0], 4'd0});
     end
+    // Space does not shrink before the page is asked for.
+    page_fits <= page_valid && space >= SPACE_BITS'(page_beats);
     if (stretch_load) begin
       stretch_first  <= first;
       stretch_region <= from_input ? input_address : weights_address;
     end else if (page_fire) begin
-      stretch_first <= stretch_first + 32'(page_beats);
+      stretch_first <= {stretch_first[31:6] + 26'd1, 6'd0};
     end
+    if (stretch_load) stretch_left <= count[32:0];
+    else if (page_fire) stretch_left <= stretch_left - 33'(page_beats);
     if (reset || state == ABANDON) begin
-      stretch_left <= '0;
-      page_valid   <= 1'b0;
+      stretch_active <= 1'b0;
+      page_valid     <= 1'b0;
     end else begin
-      if (stretch_load) stretch_left <= count[32:0];
-      else if (page_fire) stretch_left <= stretch_left - 33'(page_beats);
-      page_valid <= page_valid ? !page_fire : stretch_left != '0;
+      if (stretch_load) stretch_active <= 1'b1;
+      else if (page_fire && page_last) stretch_active <= 1'b0;
+      page_valid <= page_valid ? !page_fire : stretch_active;
     end
     if (reset || flush) space <= SPACE_BITS'(PREFETCH_DEPTH);
     else
@@ -196,16 +204,14 @@ module fetch
 
   logic [33:0] program_left;  // words to ask for
   logic [6:0] program_room;  // words neither in the queue nor asked for
-  logic program_valid, program_take, program_empty;
+  logic program_wanted, program_valid, program_take, program_empty;
   logic [127:0] program_word;
   logic [31:0] instructions_left;
   logic header_good;
   logic [511:0] bits;
 
   assign program_empty = reset || state == IDLE || flush;
-  assign program_burst = program_left < 34'(PROGRAM_BURST) ? program_left[6:0] : 7'(PROGRAM_BURST);
-  assign program_request = program_left != '0 && program_room >= 7'(PROGRAM_BURST) &&
-      state != FINISH && state != ABANDON;
+  assign program_request = program_wanted && state != FINISH && state != ABANDON;
   assign program_fire = program_request && request_ready[0];
   assign program_take = state == COLLECT && program_valid;
 
@@ -225,6 +231,10 @@ module fetch
   );
 
   always_ff @(posedge clk) begin
+    // A cycle late: the port takes no request in the cycle after one. A burst is a power of two,
+    // so bits say what comparisons would.
+    program_wanted <= program_left != '0 && program_room[6:BURST_BITS] != '0;
+    program_burst  <= program_left[33:BURST_BITS] == '0 ? program_left[6:0] : 7'(PROGRAM_BURST);
     if (state == IDLE) program_next <= gmem[0] + program_address;
     else if (program_fire) program_next <= program_next + {53'd0, program_burst, 4'd0};
     if (program_empty) program_room <= 7'(PROGRAM_QUEUE);
@@ -248,7 +258,7 @@ module fetch
   logic [7:0] header_error, opcode, error, found_error;
   load_t load;
   matmul_t matmul;
-  logic load_legal, is_load, is_matmul;
+  logic load_known, load_legal, is_load, is_matmul;
   logic [22:0] slice_beats;
   logic [15:0] output_slices;
   logic [38:0] product;
@@ -281,7 +291,6 @@ module fetch
   end
 
   logic [32:0] load_end, load_depth;
-  assign load_end = 33'(load.destination_address) + 33'(load.vectors);
   assign load_depth = load.destination_buffer == BUFFER_RESIDUAL ? 33'(RESIDUAL_DEPTH) :
       33'(WORK_DEPTH);
 
@@ -298,24 +307,30 @@ module fetch
       first <= is_load ? load.offset : is_matmul ? matmul.offset : '0;
       load_beats <=
           load.destination_buffer == BUFFER_RESIDUAL ? {load.vectors, 1'b0} : {1'b0, load.vectors};
-      load_legal <= (load.region == REGION_WEIGHTS || load.region == REGION_INPUT) &&
+      load_end <= 33'(load.destination_address) + 33'(load.vectors);
+      load_known <= (load.region == REGION_WEIGHTS || load.region == REGION_INPUT) &&
           (load.destination_buffer == BUFFER_RESIDUAL || load.destination_buffer == BUFFER_WORK) &&
-          load.vectors != '0 && load_end <= load_depth;
+          load.vectors != '0;
       // Eight beats of parameters, then one for each element of the reduction.
       slice_beats <= 23'd8 + 23'(matmul.reduction_slices) * 23'(LANES);
       output_slices <= matmul.output_slices;
     end
+    load_legal <= load_known && load_end <= load_depth;
     product <= output_slices * slice_beats;
     if (state == COUNT) count <= is_load ? 40'(load_beats) : is_matmul ? 40'(product) : '0;
     beyond <= 41'(first) + 41'(count);
   end
 
   logic item_valid, item_ready, item_last;
-  assign quiet = !(|port_busy) && stretch_left == '0 && !page_valid;
   assign flush = state == ABANDON && quiet;
   assign item_last = state == FINISH;
   assign item_valid = state == SEND || (state == FINISH && quiet);
   assign idle = state == IDLE && !instruction_valid && space == SPACE_BITS'(PREFETCH_DEPTH);
+
+  // Nothing new begins in these two states, so what was so a cycle ago is still so.
+  always_ff @(posedge clk) begin
+    quiet <= (state == FINISH || state == ABANDON) && !(|port_busy) && !stretch_active;
+  end
 
   always_ff @(posedge clk) begin
     if (reset) begin
@@ -350,7 +365,7 @@ module fetch
           state <= found_error != ERROR_NONE || opcode == OPCODE_END ? FINISH : SEND;
         end
         SEND: if (item_ready) state <= count == '0 ? NEXT : FOLLOW;
-        FOLLOW: if (stretch_left == '0) state <= NEXT;
+        FOLLOW: if (!stretch_active) state <= NEXT;
         NEXT: begin
           instructions_left <= instructions_left - 1'b1;
           error             <= ERROR_OUT_OF_RANGE;  // no END

@@ -20,7 +20,8 @@ module fifo #(
   logic [WIDTH-1:0] entries[DEPTH];
   logic [BITS:0] written, taken;
 
-  assign push_ready = (written - taken) != (BITS + 1)'(DEPTH);
+  // Full: the same place, one round ahead.
+  assign push_ready = written != {!taken[BITS], taken[BITS-1:0]};
   assign head_valid = written != taken;
   assign head = entries[taken[BITS-1:0]];
 

@@ -13,7 +13,7 @@ module inverse_sqrt (
   localparam logic [5:0] LARGEST_SHIFT = 6'd47;  // of a value with one of the top two bits set
 
   logic [15:0] mantissa;
-  logic [4:0] steps, steps_delayed;
+  logic [4:0] steps;
 
   leading_shift #(.STEP(2)) normalise (.*);
 
@@ -24,14 +24,12 @@ module inverse_sqrt (
   );
 
   delay #(
-      .WIDTH (5),
+      .WIDTH (6),
       .CYCLES(latency_pkg::PIECEWISE)
-  ) delay_steps (
+  ) delay_shift (
       .clk,
-      .now  (steps),
-      .later(steps_delayed)
+      .now  (LARGEST_SHIFT - 6'(steps)),
+      .later(shift)
   );
-
-  assign shift = LARGEST_SHIFT - 6'(steps_delayed);
 
 endmodule

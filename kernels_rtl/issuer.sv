@@ -85,8 +85,12 @@ module issuer
 
   time_t until_gelu;
 
-  logic source_ready, residual_ready, gelu_ready, may_start;
-  logic active, last_row;
+  // ---- Whether the first item of the queue may start -------------------------------------------
+  // Found a cycle ahead, from counters that have seen the first row of the item before it: items of
+  // three rows or more follow each other without a gap.
+  logic source_ready, residual_ready, gelu_ready, ready, may_start;
+  logic same_gelu, seen, counted;
+  logic active, last_row, free, start, has_rows;
 
   always_comb begin
     unique case (item.source)
@@ -101,91 +105,68 @@ module issuer
     residual_ready = !item.residual || follows(
         BUFFER_RESIDUAL, item.residual_base, since_first, until_last, written_base);
     // GELU constants stay while its rows are under way.
-    gelu_ready = !item.gelu || until_gelu == '0 || gelu_of(item) == gelu_constants;
+    gelu_ready = !item.gelu || until_gelu == '0 || same_gelu;
     unique case (item.kind)
       ITEM_PASS:
-      may_start = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
-      ITEM_MEASURE: may_start = until_last[BUFFER_RESIDUAL[2:0]] == '0;
+      ready = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
+      ITEM_MEASURE: ready = until_last[BUFFER_RESIDUAL[2:0]] == '0;
       ITEM_NORMALISE:
-      may_start = follows(
-          BUFFER_RESIDUAL, item.source_base, since_first, until_last, written_base);
+      ready = follows(BUFFER_RESIDUAL, item.source_base, since_first, until_last, written_base);
       // The table and the output ratio stay while rows of the last attention are under way.
-      default: may_start = work_settled;
+      default: ready = work_settled;
     endcase
   end
 
-  logic free, start, needs_credit, has_rows;
-  assign needs_credit = current.kind == ITEM_PASS && current.last
-      && current.target == BUFFER_OUTPUT;
-  assign row_valid = active
-      && (!needs_credit || under_way != ($clog2(OUTPUT_DEPTH) + 1)'(OUTPUT_DEPTH));
-  assign last_row = row + 1'b1 == current.rows;
-  // After an item of one row the counters below must see that row before they are asked.
-  assign free = !active || (row_valid && last_row && !row_first);
+  assign has_rows = item.kind == ITEM_PASS || item.kind == ITEM_MEASURE;
+  assign free = !active || (row_valid && last_row);
   assign start = item_valid && free && may_start;
   assign item_ready = free && may_start;
   assign tile_taken = start && item.kind == ITEM_PASS && item.has_tile;
-  assign has_rows = item.kind == ITEM_PASS || item.kind == ITEM_MEASURE;
-  assign row_first = row == '0;
-
-  logic waiting;
-  assign waiting = free && item_valid;
-  assign waits[0] = free && !item_valid;
-  assign waits[1] = waiting && item.kind == ITEM_PASS && item.has_tile && !tile_ready;
-  assign waits[2] = waiting && item.kind == ITEM_PASS && (!item.has_tile || tile_ready)
-      && !may_start;
-  assign waits[3] = waiting && (item.kind == ITEM_MEASURE || item.kind == ITEM_NORMALISE)
-      && !may_start;
-  assign waits[4] = waiting && item.kind == ITEM_SOFTMAX && !may_start;
-  assign waits[5] = active && !row_valid;
-
-  assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
-  assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;
-  assign all_settled = until_last == '0 && !active;
-
-  logic writes;
-  logic [3:0] target;
-  assign writes = row_valid && (current.kind == ITEM_MEASURE || current.last);
-  assign target = current.kind == ITEM_MEASURE ? BUFFER_RESIDUAL : current.target;
 
   always_ff @(posedge clk) begin
-    for (int t = 0; t < TARGETS; t++) begin
-      if (!(&since_first[t])) since_first[t] <= since_first[t] + 1'b1;
-      if (until_last[t] != '0) until_last[t] <= until_last[t] - 1'b1;
-    end
-    if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
-    if (writes) begin
-      until_last[target[2:0]] <= distance(target);
-      if (row_first) begin
-        since_first[target[2:0]]  <= '0;
-        written_base[target[2:0]] <= current.kind == ITEM_MEASURE ? current.source_base
-            : current.target_base;
-      end
-    end
-    if (start && item.kind == ITEM_NORMALISE) since_normalise <= '0;
+    same_gelu <= gelu_of(item) == gelu_constants;
+    seen <= item_valid && !start;
+    may_start <= seen && ready && counted && !start;
+    if (reset) counted <= 1'b1;
+    else if (start) counted <= !has_rows;
+    else if (row_valid) counted <= 1'b1;
+  end
 
-    if (until_gelu != '0) until_gelu <= until_gelu - 1'b1;
-    if (row_valid && current.kind == ITEM_PASS && current.gelu) begin
-      until_gelu <= time_t'(AFTER_WRITE);
-    end
-    if (start && item.kind == ITEM_PASS && item.gelu) gelu_constants <= gelu_of(item);
+  // ---- Its rows --------------------------------------------------------------------------------
+  logic needs_credit, no_credit;
+  logic [15:0] rows_left;
+  logic writes;  // this item's rows have results
+  logic [TARGETS-1:0] writes_to;
+  logic [3:0] target;
+  time_t until_written;
 
-    normalise_start <= start && item.kind == ITEM_NORMALISE;
-    table_fill <= start && item.kind == ITEM_SOFTMAX;
+  assign row_valid = active && !(needs_credit && no_credit);
+  assign target = item.kind == ITEM_MEASURE ? BUFFER_RESIDUAL : item.target;
 
+  always_ff @(posedge clk) begin
     if (start) begin
       current <= item;
       row <= '0;
+      row_first <= 1'b1;
+      rows_left <= item.rows;
+      last_row <= item.rows == 16'd1;
+      needs_credit <= item.kind == ITEM_PASS && item.last && item.target == BUFFER_OUTPUT;
+      writes <= item.kind == ITEM_MEASURE || item.last;
+      for (int t = 0; t < TARGETS; t++) writes_to[t] <= target[2:0] == 3'(t);
+      until_written <= distance(target);
     end else if (row_valid) begin
       row <= row + 1'b1;
+      row_first <= 1'b0;
+      rows_left <= rows_left - 1'b1;
+      last_row <= rows_left == 16'd2;
     end
+    // A row may still go in the cycle in which this is found.
+    no_credit <= under_way >= ($clog2(OUTPUT_DEPTH) + 1)'(OUTPUT_DEPTH - 1);
+    normalise_start <= start && item.kind == ITEM_NORMALISE;
+    table_fill <= start && item.kind == ITEM_SOFTMAX;
 
     if (reset) begin
       active <= 1'b0;
-      until_last <= '0;
-      since_first <= '0;
-      since_normalise <= '0;
-      until_gelu <= '0;
       under_way <= '0;
       normalise_start <= 1'b0;
       table_fill <= 1'b0;
@@ -195,6 +176,54 @@ module issuer
       under_way <= under_way + ($clog2(OUTPUT_DEPTH) + 1)'(row_valid && needs_credit)
           - ($clog2(OUTPUT_DEPTH) + 1)'(output_taken);
     end
+  end
+
+  // ---- What they leave behind ------------------------------------------------------------------
+  assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
+  assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;
+  assign all_settled = until_last == '0 && !active;
+
+  always_ff @(posedge clk) begin
+    for (int t = 0; t < TARGETS; t++) begin
+      if (!(&since_first[t])) since_first[t] <= since_first[t] + 1'b1;
+      if (until_last[t] != '0) until_last[t] <= until_last[t] - 1'b1;
+      if (row_valid && writes && writes_to[t]) begin
+        until_last[t] <= until_written;
+        if (row_first) begin
+          since_first[t]  <= '0;
+          written_base[t] <= current.kind == ITEM_MEASURE ? current.source_base
+              : current.target_base;
+        end
+      end
+    end
+    if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
+    if (start && item.kind == ITEM_NORMALISE) since_normalise <= '0;
+
+    if (until_gelu != '0) until_gelu <= until_gelu - 1'b1;
+    if (row_valid && current.kind == ITEM_PASS && current.gelu) begin
+      until_gelu <= time_t'(AFTER_WRITE);
+    end
+    if (start && item.kind == ITEM_PASS && item.gelu) gelu_constants <= gelu_of(item);
+
+    if (reset) begin
+      until_last <= '0;
+      since_first <= '0;
+      since_normalise <= '0;
+      until_gelu <= '0;
+    end
+  end
+
+  // ---- Statistics, a cycle late ----------------------------------------------------------------
+  logic waiting;
+  assign waiting = free && item_valid && !may_start;
+
+  always_ff @(posedge clk) begin
+    waits[0] <= free && !item_valid;
+    waits[1] <= waiting && item.kind == ITEM_PASS && item.has_tile && !tile_ready;
+    waits[2] <= waiting && item.kind == ITEM_PASS && (!item.has_tile || tile_ready);
+    waits[3] <= waiting && (item.kind == ITEM_MEASURE || item.kind == ITEM_NORMALISE);
+    waits[4] <= waiting && item.kind == ITEM_SOFTMAX;
+    waits[5] <= active && !row_valid;
   end
 
 endmodule

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shifts a positive number left, STEP bits at a time, until one of its top STEP bits is set; gives
-// its top 16 bits and how many steps it took. Five bisections, two between registers.
+// its top 16 bits and how many steps it took. Five bisections, one or two between registers.
 // Latency 3 cycles (latency_pkg::LEADING_SHIFT).
 
 module leading_shift #(
@@ -31,9 +31,9 @@ module leading_shift #(
   shifted_t coarse, finer, finest;
 
   always_ff @(posedge clk) begin
-    coarse <= bisect(bisect('{value: value, steps: '0}, 4), 3);
-    finer  <= bisect(bisect(coarse, 2), 1);
-    finest <= bisect(finer, 0);
+    coarse <= bisect('{value: value, steps: '0}, 4);
+    finer  <= bisect(bisect(coarse, 3), 2);
+    finest <= bisect(bisect(finer, 1), 0);
   end
 
   assign mantissa = 16'(finest.value >> (WIDTH - 16));

@@ -33,19 +33,22 @@ module read_port #(
   localparam int COUNT_BITS = $clog2(OUTSTANDING + 1);
   localparam int PLACE_BITS = $clog2(OUTSTANDING);
 
-  logic active, tag, launch, finish;
+  // A request is cut where it crosses 4 KB, a cycle after it was taken; then its bursts follow.
+  logic cut, active, crosses, two, tag, launch, finish;
   logic [63:0] address;
-  logic [6:0] words, burst;
-  logic [8:0] to_boundary;
+  logic [6:0] words;
+  logic [8:0] last;  // word of the 4 KB behind the request's last; beyond 256 it crosses
+  logic [7:0] length;
+  logic [5:0] rest;  // words of the second burst
   logic [COUNT_BITS-1:0] outstanding;
   logic [OUTSTANDING-1:0] tags;  // of the bursts under way, the oldest in bit 0
 
-  assign to_boundary = 9'd256 - {1'b0, address[11:4]};
-  assign burst = 9'(words) > to_boundary ? to_boundary[6:0] : words;
+  assign last = {1'b0, address[11:4]} + 9'(words);
+  assign crosses = last[8] && last[5:0] != '0;
   assign launch = active && (!arvalid || arready) && outstanding != COUNT_BITS'(OUTSTANDING);
   assign finish = rvalid && rlast;
-  assign request_ready = !active;
-  assign busy = active || outstanding != '0 || word_valid;
+  assign request_ready = !cut && !active;
+  assign busy = cut || active || outstanding != '0 || word_valid;
   assign rready = 1'b1;
 
   always_ff @(posedge clk) begin
@@ -54,26 +57,35 @@ module read_port #(
       words   <= request_words;
       tag     <= request_tag;
     end else if (launch) begin
-      address <= address + {53'd0, burst, 4'd0};
-      words   <= words - burst;
+      address <= {address[63:12] + 52'd1, 12'd0};
+    end
+    if (cut) begin
+      two    <= crosses;
+      rest   <= last[5:0];
+      // Up to the boundary, fewer than 64 words; a burst's length is coded less one.
+      length <= crosses ? {2'b0, ~address[9:4]} : 8'(words) - 8'd1;
+    end else if (launch) begin
+      two    <= 1'b0;
+      length <= 8'(rest) - 8'd1;
     end
     if (launch) begin
       araddr <= address;
-      arlen  <= 8'(burst) - 8'd1;
+      arlen  <= length;
     end
     if (finish) tags <= tags >> 1;
     if (launch) tags[PLACE_BITS'(outstanding-COUNT_BITS'(finish))] <= tag;
     word     <= rdata;
     word_tag <= tags[0];
     if (reset) begin
+      cut         <= 1'b0;
       active      <= 1'b0;
       arvalid     <= 1'b0;
       outstanding <= '0;
       word_valid  <= 1'b0;
       word_error  <= 1'b0;
     end else begin
-      if (!active) active <= request_valid;
-      else if (launch) active <= burst != words;
+      cut    <= request_valid && request_ready;
+      active <= active ? !launch || two : cut;
       if (launch) arvalid <= 1'b1;
       else if (arready) arvalid <= 1'b0;
       outstanding <= outstanding + COUNT_BITS'(launch) - COUNT_BITS'(finish);
@@ -83,6 +95,6 @@ module read_port #(
   end
 
   logic unused;
-  assign unused = rresp[0];
+  assign unused = &{1'b0, rresp[0], last[7:6]};
 
 endmodule

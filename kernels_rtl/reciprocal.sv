@@ -12,7 +12,7 @@ module reciprocal (
   localparam logic [5:0] LARGEST_SHIFT = 6'd47;  // of a value whose top bit is set
 
   logic [15:0] mantissa;
-  logic [4:0] steps, steps_delayed;
+  logic [4:0] steps;
 
   leading_shift #(.STEP(1)) normalise (.*);
 
@@ -23,14 +23,12 @@ module reciprocal (
   );
 
   delay #(
-      .WIDTH (5),
+      .WIDTH (6),
       .CYCLES(latency_pkg::PIECEWISE)
-  ) delay_steps (
+  ) delay_shift (
       .clk,
-      .now  (steps),
-      .later(steps_delayed)
+      .now  (LARGEST_SHIFT - 6'(steps)),
+      .later(shift)
   );
-
-  assign shift = LARGEST_SHIFT - 6'(steps_delayed);
 
 endmodule

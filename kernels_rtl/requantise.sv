@@ -20,7 +20,7 @@ module requantise #(
   // What may be left before a shift by up to 3 and by up to 15, if the result is to fit.
   localparam int FINE_BITS = HALVES_BITS + 3;
   localparam int COARSE_BITS = HALVES_BITS + 15;
-  localparam logic signed [OUTPUT_BITS:0] LIMIT = (1 <<< (OUTPUT_BITS - 1)) - 1;
+  localparam logic signed [OUTPUT_BITS-1:0] LIMIT = {1'b0, {(OUTPUT_BITS - 1) {1'b1}}};
 
   // 1 and 2: multiply.
   logic signed [26:0] accumulator_q;
@@ -57,15 +57,16 @@ module requantise #(
     negative <= product < 0;
   end
 
-  // 4: round and saturate.
-  logic signed [OUTPUT_BITS:0] rounded;
+  // 4: round and saturate. Of what fits, one value rounds to beyond either limit; to see it before
+  // the addition saves a comparison behind it.
+  logic beyond;
 
-  assign rounded = HALVES_BITS'(halves >>> 1) + HALVES_BITS'(halves[0]);
+  assign beyond = !fits || halves == (negative ? {1'b1, {OUTPUT_BITS{1'b0}}}
+                                               : {1'b0, {OUTPUT_BITS{1'b1}}});
 
   always_ff @(posedge clk) begin
-    if (negative && (!fits || rounded < -LIMIT)) result <= OUTPUT_BITS'(-LIMIT);
-    else if (!negative && (!fits || rounded > LIMIT)) result <= OUTPUT_BITS'(LIMIT);
-    else result <= OUTPUT_BITS'(rounded);
+    if (beyond) result <= negative ? -LIMIT : LIMIT;
+    else result <= OUTPUT_BITS'(halves >>> 1) + OUTPUT_BITS'(halves[0]);
   end
 
 endmodule

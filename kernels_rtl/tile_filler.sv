@@ -48,9 +48,7 @@ module tile_filler
   logic [INDEX_BITS-1:0] index;
   fill_t                 tile;
   step_t                 step, step_stored;
-  /* verilator lint_off UNUSEDSIGNAL */  // `last` has done its work
   step_t                 step_read;
-  /* verilator lint_on UNUSEDSIGNAL */
 
   logic settled, go;
   assign settled = fill.from_value ? value_settled : work_settled;
@@ -69,25 +67,22 @@ module tile_filler
     };
   end
 
-  assign write = step_read.active;
-  assign write_half = step_read.half;
-  assign write_index = step_read.index;
-
-  always_comb begin
-    write_vector = step_read.from_value ? value_vector : work_vector;
-    if (!step_read.exists) write_vector = '0;
-  end
-
   always_ff @(posedge clk) begin
     step_stored <= step;
-    step_read   <= step_stored;
+    step_read <= step_stored;
+    write_half <= step_read.half;
+    write_index <= step_read.index;
+    write_vector <= step_read.from_value ? value_vector : work_vector;
+    if (!step_read.exists) write_vector <= '0;
     if (reset) begin
       busy <= 1'b0;
       half <= 1'b0;
       full <= 2'b00;
       step_stored.active <= 1'b0;
       step_read.active <= 1'b0;
+      write <= 1'b0;
     end else begin
+      write <= step_read.active;
       if (fill_valid && fill_ready) begin
         busy  <= 1'b1;
         tile  <= fill;
@@ -101,8 +96,8 @@ module tile_filler
         end
       end
       if (release_valid) full[release_half] <= 1'b0;
-      // Set when the last vector is two cycles from its bank: the loader's first read is later.
-      if (step.active && step.last) full[half] <= 1'b1;
+      // When the loader's first read reaches the banks, the last vector has just been written.
+      if (step_read.active && step_read.last) full[step_read.half] <= 1'b1;
     end
   end
 

@@ -13,7 +13,7 @@ module tile_loader
 
     input  logic  load_valid,
     output logic  load_ready,
-    input  load_t load,
+    input  load_order_t load,
     output logic  idle,
 
     input  logic                  beat_valid,
@@ -52,23 +52,49 @@ module tile_loader
 
   localparam int SQUARE_LATENCY = 3;
 
-  load_t current;
+  /* verilator lint_off UNUSEDSIGNAL */  // its counts have moved to the registers below
+  load_order_t current;
+  /* verilator lint_on UNUSEDSIGNAL */
   logic busy;
-  logic [39:0] count;  // steps done
+  logic [39:0] steps_left;
+  logic last_step;
+  logic from_beats;  // busy with the stream
+  logic parameter_step;  // the beats of channel parameters, which come first
+  logic [2:0] parameter_index;
+  logic [INDEX_BITS-1:0] channel;
+  logic [15:0] address;
+  logic second_half;  // of a 16-bit vector
   logic shadow_free, channels_free;
 
-  logic from_beats, parameter_step, step, last_step;
-  /* verilator lint_off UNUSEDSIGNAL */  // its low bits count a tile's channels
-  logic [39:0] tile_step;
-  /* verilator lint_on UNUSEDSIGNAL */
-
-  assign from_beats = current.kind != LOAD_SQUARE;
-  assign parameter_step = current.kind == LOAD_TILE && current.parameters && count < 40'd8;
-  assign tile_step = (current.kind == LOAD_TILE && current.parameters) ? count - 40'd8 : count;
-  assign step = busy && (!from_beats || beat_valid);
-  assign last_step = count + 1'b1 == current.beats;
-  assign beat_ready = busy && from_beats;
+  logic step, begin_load;
+  assign step = from_beats ? beat_valid : busy;
+  assign beat_ready = from_beats;
   assign idle = !busy && !load_valid;
+  assign begin_load = load_valid && load_ready;
+
+  always_ff @(posedge clk) begin
+    if (begin_load) begin
+      current <= load;
+      steps_left <= load.beats;
+      last_step <= load.beats == 40'd1;
+      parameter_step <= load.kind == LOAD_TILE && load.parameters;
+      parameter_index <= '0;
+      channel <= '0;
+      address <= load.address;
+      second_half <= 1'b0;
+    end else if (step) begin
+      steps_left <= steps_left - 1'b1;
+      last_step <= steps_left == 40'd2;
+      if (parameter_step) begin
+        parameter_index <= parameter_index + 1'b1;
+        parameter_step <= parameter_index != 3'd7;
+      end else begin
+        channel <= channel + 1'b1;
+      end
+      second_half <= !second_half;
+      if (current.kind == LOAD_WORK || second_half) address <= address + 1'b1;
+    end
+  end
 
   // A tile may be loaded when the one before is live; keys and values when they are in the square.
   logic needs_shadow, may_start;
@@ -77,7 +103,7 @@ module tile_loader
       && (load.kind != LOAD_SQUARE || square_full[square_half]);
   assign load_ready = !busy && may_start;
 
-  assign square_index = tile_step[INDEX_BITS-1:0];
+  assign square_index = channel;
   assign square_across = current.transposed;
   assign release_half = square_half;
   assign release_valid = step && current.kind == LOAD_SQUARE && last_step;
@@ -99,17 +125,17 @@ module tile_loader
       array_channel <= square_channel[SQUARE_LATENCY-1];
       array_weights <= square_vector;
     end else begin
-      array_channel <= tile_step[INDEX_BITS-1:0];
+      array_channel <= channel;
       array_weights <= beat;
     end
 
     channel_load  <= step && parameter_step;
-    channel_index <= count[2:0];
+    channel_index <= parameter_index;
     channel_beat  <= beat;
 
     work_write <= step && current.kind == LOAD_WORK;
-    residual_write <= step && current.kind == LOAD_RESIDUAL && count[0];
-    low_half <= beat;
+    residual_write <= step && current.kind == LOAD_RESIDUAL && second_half;
+    if (step) low_half <= beat;
     for (int i = 0; i < LANES; i++) begin
       if (current.kind == LOAD_WORK) begin
         write_vector[i] <= {8'b0, beat[i][7] ^ current.offset_binary, beat[i][6:0]};
@@ -119,10 +145,11 @@ module tile_loader
             : {beat[(2*i+1)%LANES], beat[(2*i)%LANES]};
       end
     end
-    write_address <= current.address + 16'(current.kind == LOAD_WORK ? count : count >> 1);
+    write_address <= address;
 
     if (reset) begin
       busy <= 1'b0;
+      from_beats <= 1'b0;
       tile_ready <= 1'b0;
       shadow_free <= 1'b1;
       channels_free <= 1'b1;
@@ -136,20 +163,17 @@ module tile_loader
       if (array_swap) shadow_free <= 1'b1;
       if (channel_swap) channels_free <= 1'b1;
       if (tile_taken) tile_ready <= 1'b0;
-      if (load_valid && load_ready) begin
+      if (begin_load) begin
         busy <= 1'b1;
-        current <= load;
-        count <= '0;
+        from_beats <= load.kind != LOAD_SQUARE;
         if (needs_shadow) shadow_free <= 1'b0;
         if (load.parameters) channels_free <= 1'b0;
       end
-      if (step) begin
-        count <= count + 1'b1;
-        if (last_step) begin
-          busy <= 1'b0;
-          if (current.kind == LOAD_SQUARE) square_half <= !square_half;
-          if (current.kind == LOAD_TILE) tile_ready <= 1'b1;
-        end
+      if (step && last_step) begin
+        busy <= 1'b0;
+        from_beats <= 1'b0;
+        if (current.kind == LOAD_SQUARE) square_half <= !square_half;
+        if (current.kind == LOAD_TILE) tile_ready <= 1'b1;
       end
       if (square_step[SQUARE_LATENCY-1] && square_last[SQUARE_LATENCY-1]) tile_ready <= 1'b1;
     end

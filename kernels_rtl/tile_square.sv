@@ -21,15 +21,15 @@ module tile_square #(
     output logic [LANES-1:0][7:0] read_vector
 );
 
-  // Byte i of the result is byte (i + by) mod LANES of the input.
-  function automatic logic [LANES-1:0][7:0] rotate(input logic [LANES-1:0][7:0] bytes,
-                                                   input logic [INDEX_BITS-1:0] by);
+  // Byte i of the result is byte (i + by) mod LANES of the input; with `up`, byte i - by.
+  function automatic logic [LANES-1:0][7:0] rotate(
+      input logic [LANES-1:0][7:0] bytes, input logic [INDEX_BITS-1:0] by, input bit up);
     logic [LANES-1:0][7:0] result;
+    int down;
     result = bytes;
     for (int stage = 0; stage < INDEX_BITS; stage++) begin
-      if (by[stage]) begin
-        result = (result >> (8 << stage)) | (result << (8 * LANES - (8 << stage)));
-      end
+      down = up ? 8 * LANES - (8 << stage) : 8 << stage;
+      if (by[stage]) result = (result >> down) | (result << (8 * LANES - down));
     end
     return result;
   endfunction
@@ -41,7 +41,7 @@ module tile_square #(
   always_ff @(posedge clk) begin
     rotated_write   <= write;
     rotated_address <= {write_half, write_index};
-    rotated         <= rotate(write_vector, -write_index);
+    rotated         <= rotate(write_vector, write_index, 1'b1);
   end
 
   logic                  half_then, across_then;
@@ -66,7 +66,7 @@ module tile_square #(
     across_then <= across;
     index_then  <= read_index;
     index_last  <= index_then;
-    read_vector <= rotate(banks, index_last);
+    read_vector <= rotate(banks, index_last, 1'b0);
   end
 
 endmodule

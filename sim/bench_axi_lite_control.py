@@ -10,14 +10,17 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from hwgen.emit.registers import registers
+from hwgen.emit.registers import CONTROL as HANDSHAKE
+from hwgen.emit.registers import COUNTERS, registers
 from hwgen.program.engine import EngineConfig
 from sim.axi import hush, random_pauses
 from sim.lanes import idle, pack, start_clock
 
 START, DONE, IDLE, READY, AUTO_RESTART, INTERRUPT = 1, 2, 4, 8, 0x80, 0x200
-CONTROL, GLOBAL_ENABLE, ENABLE, STATUS = 0, 4, 8, 12
-VERSION, DIGEST, CYCLES, STALLS = 0x100, 0x104, 0x108, 0x110
+CONTROL, GLOBAL_ENABLE, ENABLE, STATUS = (register.offset for register in HANDSHAKE)
+AT = {register.name: register.offset for register in COUNTERS}
+STALLS = [offset for name, offset in AT.items() if name.startswith("stall_")]
+END = COUNTERS[-1].offset + 4
 
 
 async def _begin(dut: Any) -> AxiLiteMaster:
@@ -88,9 +91,14 @@ async def arguments(dut: Any) -> None:
     for name, value in values.items():
         assert int(getattr(dut, f"{name}_address").value) == value, name
     # The reserved words, and what lies beyond the map.
-    for offset in (*(r.offset + 8 for r in pointers), error.offset + 8, 0x130, 0xFFC):
+    for offset in (*(r.offset + 8 for r in pointers), error.offset + 8, END, 0xFFC):
         await master.write_dword(offset, 0xFFFFFFFF)
         assert await master.read_dword(offset) == 0, hex(offset)
+    for register in (error, *COUNTERS):
+        before = await master.read(register.offset, register.bits // 8)
+        await master.write(register.offset, bytes(byte ^ 0xFF for byte in before.data))
+        after = await master.read(register.offset, register.bits // 8)
+        assert after.data == before.data, register
     for register in pointers:
         assert (await master.read(register.offset, 8)).data == bytes(held[register.offset])
 
@@ -131,12 +139,12 @@ async def runs(dut: Any) -> None:
     error = registers(EngineConfig(lanes=lanes))[-1].offset
     read = master.read_dword
     assert await read(CONTROL) == IDLE
-    assert await read(VERSION) == int(dut.VERSION.value)
-    assert await read(DIGEST) == int(dut.DIGEST.value)
+    assert await read(AT["version"]) == int(dut.VERSION.value)
+    assert await read(AT["digest"]) == int(dut.DIGEST.value)
     cycles = 60
     cocotb.start_soon(_engine(dut, cycles))
     for run in range(3):
-        stalls = rng.integers(0, 1 << 32, 8)
+        stalls = rng.integers(0, 1 << 32, len(STALLS))
         dut.stalls.value = pack(stalls, 32)
         dut.error_code.value = run
         assert await read(error + 4) == 0
@@ -149,10 +157,9 @@ async def runs(dut: Any) -> None:
         assert await read(error) == run
         assert await read(error + 4) == 1
         assert await read(error + 4) == 0
-        assert await read(CYCLES) == cycles + 2
-        assert await read(CYCLES + 4) == 0
-        for stall in range(8):
-            assert await read(STALLS + 4 * stall) == stalls[stall]
+        assert await read(AT["cycles"]) == cycles + 2
+        assert await read(AT["cycles"] + 4) == 0
+        assert [await read(offset) for offset in STALLS] == stalls.tolist()
     # A strobe that leaves the low byte out starts nothing.
     await master.write(CONTROL + 1, b"\xff\xff\xff")
     await idle(dut, 4)
@@ -187,7 +194,7 @@ async def restarts_and_interrupts(dut: Any) -> None:
     await idle(dut, 2 * cycles)
     assert await read(CONTROL) == DONE | IDLE | READY
     assert await read(CONTROL) == IDLE
-    assert await read(CYCLES) == cycles + 2
+    assert await read(AT["cycles"]) == cycles + 2
 
     # Not enabled: nothing. Enabled alone: a status, no interrupt. With the global enable: both.
     for enabled, everywhere, status in ((0, 1, 0), (3, 0, 3), (1, 1, 1), (2, 1, 2), (3, 1, 3)):

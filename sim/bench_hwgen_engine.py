@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bench of the whole engine behind its buses: programs run through the register map with random
-pauses on every channel, memory errors, damaged programs and a reset in mid-run.
+pauses on every channel, memory errors, damaged programs, a memory that stops answering, and a
+reset in mid-run.
 
 The cases come from a pickle named by ``HWGEN_BENCH_CASES``: a list of (program, beats of one
 image).
@@ -35,7 +36,7 @@ class Board:
 
     def __init__(self, dut: Any, ports: int, seed: int) -> None:
         self.dut = dut
-        rng = np.random.default_rng(seed)
+        self.rng = np.random.default_rng(seed)
         bus = AxiLiteBus.from_prefix(dut, "s_axi_control")
         self.control = AxiLiteMaster(bus, dut.ap_clk, dut.ap_rst_n, reset_active_level=False)
         self.reads = [
@@ -50,11 +51,24 @@ class Board:
             reset_active_level=False, size=SIZE,
         )  # fmt: skip
         hush(self.control.write_if, self.control.read_if, *self.reads, self.written)
-        for memory in self.reads:
-            memory.ar_channel.set_pause_generator(random_pauses(rng, 0.3))
-            memory.r_channel.set_pause_generator(random_pauses(rng, 0.2))
-        self.written.aw_channel.set_pause_generator(random_pauses(rng, 0.3))
-        self.written.b_channel.set_pause_generator(random_pauses(rng, 0.3))
+        self.thaw()
+
+    def thaw(self) -> None:
+        """Every channel goes on, with random pauses."""
+        written = self.written
+        for channel, share in (
+            *((memory.ar_channel, 0.3) for memory in self.reads),
+            *((memory.r_channel, 0.2) for memory in self.reads),
+            (written.aw_channel, 0.3),
+            (written.w_channel, 0),
+            (written.b_channel, 0.3),
+        ):
+            channel.pause = False
+            channel.set_pause_generator(random_pauses(self.rng, share) if share else None)
+
+    async def cycles(self, count: int) -> None:
+        for _ in range(count):
+            await RisingEdge(self.dut.ap_clk)
 
     def fill(self, address: int, data: bytes) -> None:
         for memory in self.reads:
@@ -62,10 +76,9 @@ class Board:
 
     async def reset(self) -> None:
         self.dut.ap_rst_n.value = 0
-        for _ in range(5):
-            await RisingEdge(self.dut.ap_clk)
+        await self.cycles(5)
         self.dut.ap_rst_n.value = 1
-        await RisingEdge(self.dut.ap_clk)
+        await self.cycles(1)
 
     async def start(self, program: Program, beats: np.ndarray, image: bytes | None = None) -> None:
         self.fill(PROGRAM, program.image.astype("<u4").tobytes() if image is None else image)
@@ -85,8 +98,7 @@ class Board:
             if await self.control.read_dword(0) & DONE:
                 (code,) = [r for r in registers(program.engine) if r.name == "error_code"]
                 return ErrorCode(await self.control.read_dword(code.offset))
-            for _ in range(50):
-                await RisingEdge(self.dut.ap_clk)
+            await self.cycles(50)
         raise AssertionError("the engine hangs")
 
     def output(self, program: Program) -> np.ndarray:
@@ -98,6 +110,9 @@ class Board:
         """One good run, compared with the interpreter."""
         await self.start(program, beats)
         assert await self.finish(program) == ErrorCode.NONE
+        self.compare(program, beats)
+
+    def compare(self, program: Program, beats: np.ndarray) -> None:
         expected = Interpreter(program).run(beats[None])[0]
         assert (self.output(program) == expected).all()
 
@@ -155,7 +170,66 @@ async def a_reset_in_mid_run_leaves_nothing_behind(dut: Any) -> None:
     board, cases = await begin(dut, 2)
     program, beats = cases[0]
     await board.start(program, beats)
-    for _ in range(4000):
-        await RisingEdge(dut.ap_clk)
+    await board.cycles(4000)
     await board.reset()
     await board.check(program, beats)
+
+
+def freeze(channel: Any) -> None:
+    channel.set_pause_generator(None)
+    channel.pause = True
+
+
+@cocotb.test()
+async def a_memory_that_stops_answering_ends_the_run(dut: Any) -> None:
+    """At the header, at random times, on each channel. What it still owes is not mistaken for an
+    answer to the next run, which may begin before the memory goes on.
+    """
+    board, cases = await begin(dut, 3)
+    first, last, written = board.reads[0], board.reads[-1], board.written
+    limit = 1 << int(dut.WATCHDOG_BITS.value)
+    for turn, (channel, earliest, latest) in enumerate(
+        (
+            (first.ar_channel, 0, 1),
+            (first.r_channel, 0, 1),
+            (last.ar_channel, 300, 1000),
+            (last.r_channel, 300, 1000),
+            (last.r_channel, 1000, 9000),
+            (written.aw_channel, 0, 1),
+            (written.w_channel, 0, 9000),
+            (written.b_channel, 0, 9000),
+        )
+    ):
+        program, beats = cases[turn % 2]
+        if latest == 1:
+            freeze(channel)
+        await board.start(program, beats)
+        await board.cycles(int(board.rng.integers(earliest, latest)))
+        freeze(channel)
+        assert await board.finish(program) == ErrorCode.WATCHDOG, turn
+        if turn % 2:
+            await board.cycles(int(board.rng.integers(limit)))
+        # Words that memory took from the abandoned run may still be written.
+        program, beats = cases[(turn + (turn < 5)) % 2]
+        await board.start(program, beats)
+        await board.cycles(int(board.rng.integers(limit // 2)))
+        board.thaw()
+        assert await board.finish(program) == ErrorCode.NONE, turn
+        board.compare(program, beats)
+
+
+@cocotb.test()
+async def a_memory_that_never_answers_ends_every_run(dut: Any) -> None:
+    board, cases = await begin(dut, 4)
+    program, beats = cases[0]
+    for channel in (board.reads[0].r_channel, board.written.b_channel):
+        await board.start(program, beats)
+        await board.cycles(500)
+        freeze(channel)
+        for _ in range(2):
+            assert await board.finish(program) == ErrorCode.WATCHDOG
+            await board.start(program, beats)
+        assert await board.finish(program) == ErrorCode.WATCHDOG
+        board.thaw()
+        await board.reset()
+        await board.check(program, beats)

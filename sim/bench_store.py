@@ -18,6 +18,7 @@ async def _begin(dut: Any) -> WriteMemory:
     start_clock(dut)
     dut.vector_valid.value = 0
     dut.clear.value = 0
+    dut.stop.value = 0
     dut.reset.value = 1
     bus = AxiWriteBus.from_prefix(dut, "m_axi_gmem0")
     memory = WriteMemory(bus, dut.clk, dut.reset, size=SIZE)
@@ -149,3 +150,48 @@ async def reset_in_mid_run(dut: Any) -> None:
         await idle(dut, 2)
         await _run(dut, memory, rng, 30, 0x10000, 0.3)
         assert int(dut.error.value) == 0
+
+
+async def _strobes(dut: Any, taken: list[int]) -> None:
+    """Collects the strobes of words that memory takes while ``stop`` is high."""
+    while True:
+        await RisingEdge(dut.clk)
+        signals = (dut.stop, dut.m_axi_gmem0_wvalid, dut.m_axi_gmem0_wready)
+        if all(int(signal.value) for signal in signals):
+            taken.append(int(dut.m_axi_gmem0_wstrb.value))
+
+
+@cocotb.test()
+async def stop_in_mid_run(dut: Any) -> None:
+    """Bursts that were begun end. Only the word that is offered at the stop is still written."""
+    rng = np.random.default_rng(4)
+    memory = await _begin(dut)
+    lanes = len(dut.vector) // 16
+    channels = (memory.aw_channel, memory.w_channel, memory.b_channel)
+    most = 0
+    for trial in range(16):
+        _pause(memory, rng, 0.6)
+        dut.output_address.value = 0x10FF0
+        vectors = rng.integers(1, 100, (40, lanes))
+        sending = cocotb.start_soon(_send(dut, rng, np.arange(40), vectors, 0))
+        await idle(dut, int(rng.integers(5, 90)))
+        frozen = channels[trial // 2 % 3] if trial % 2 else None
+        if frozen is not None:  # memory has stopped, and goes on long after the stop
+            frozen.set_pause_generator(None)
+            frozen.pause = True
+            await idle(dut, 20)
+        strobes: list[int] = []
+        monitor = cocotb.start_soon(_strobes(dut, strobes))
+        dut.stop.value = 1
+        await idle(dut, 30)
+        sending.cancel()
+        dut.vector_valid.value = 0
+        _pause(memory, rng, 0.3)
+        await _finish(dut)
+        monitor.cancel()
+        assert not any(strobes[1:])
+        most = max(most, len(strobes))
+        dut.stop.value = 0
+        await _run(dut, memory, rng, 30, 0x10FF0, 0.3)
+        assert int(dut.error.value) == 0
+    assert most > 1

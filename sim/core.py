@@ -24,10 +24,10 @@ from sim.runner import KERNELS, MAC_ARRAY, MAC_ARRAY_TWIN, ROOT, verilator_envir
 PACKAGES = ("latency_pkg", "mac_pkg", "engine_pkg")
 MODULES = (
     "delay", "fifo", "vector_buffer", "work_buffer", "tile_square", "tile_filler", "tile_loader",
-    "issuer", "sequencer", "row_memory", "row_accumulator", "row_statistics", "leading_shift",
-    "piecewise", "reciprocal", "inverse_sqrt", "scale_ratio", "requantise", "row_normalisation",
-    "normalise_lane", "normaliser", "row_maximum", "exponential", "exponential_table",
-    "softmax_row", "gelu_lane", "epilogue_lane", "epilogue", "engine_core",
+    "issuer", "operand_check", "sequencer", "row_memory", "row_accumulator", "row_statistics",
+    "leading_shift", "piecewise", "reciprocal", "inverse_sqrt", "scale_ratio", "requantise",
+    "row_normalisation", "normalise_lane", "normaliser", "row_maximum", "exponential",
+    "exponential_table", "softmax_row", "gelu_lane", "epilogue_lane", "epilogue", "engine_core",
 )  # fmt: skip
 
 

@@ -61,13 +61,15 @@ def test_the_written_form_reads_back_and_has_the_same_digest() -> None:
         (
             "zebra: 1",
             "hwgen.yaml: unknown key 'zebra' at the top level. Keys known there: board, clock_mhz, "
-            "class_token_only, input, quantisation, engine.",
+            "class_token_only, batch, input, quantisation, engine.",
         ),
         ("clock_mhz: fast", "hwgen.yaml: clock_mhz is 'fast', but it should be a number."),
         (
             "quantisation: {percentile: 30}",
             "hwgen.yaml: quantisation.percentile is 30, but it should be greater than 50.",
         ),
+        ("batch: 5", "hwgen.yaml: batch is 5, but it should be less than or equal to 4."),
+        ("batch: true", "hwgen.yaml: batch is True, but it should be a number."),
         ("clock_mhz: yes", "hwgen.yaml: clock_mhz is True, but it should be a number."),
         (
             "quantisation: {calibration_images: true}",
@@ -132,3 +134,10 @@ def test_fewer_lanes_keep_the_buffers_bytes() -> None:
     assert engine.score_depth == 2 * default.score_depth
     assert engine.max_rows == default.max_rows
     assert EngineSettings(lanes=32, work_depth=99).resolve().work_depth == 99
+
+
+def test_a_batch_replaces_that_of_the_file() -> None:
+    config = parse_config("batch: 2\nclock_mhz: 250", "hwgen.yaml")
+    assert config.with_batch(4) == parse_config("batch: 4\nclock_mhz: 250", "hwgen.yaml")
+    with pytest.raises(ConfigError, match="^build: batch is 0, but it should be greater than or"):
+        config.with_batch(0)

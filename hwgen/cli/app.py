@@ -40,6 +40,7 @@ class VerifyLevel(StrEnum):
 
     GOLDEN = "golden"
     CSIM = "csim"
+    RTL = "rtl"
 
 
 app = typer.Typer(
@@ -91,6 +92,10 @@ def build(
         Path | None,
         typer.Option("--calib", metavar="DATA.npz", help="Calibration images (uint8 `images`)."),
     ] = None,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, max=4, help="Images of one run; 1 unless configured."),
+    ] = None,
     force: Force = False,
 ) -> None:
     """Build an accelerator: HLS project, program and weights, and a report.
@@ -104,11 +109,11 @@ def build(
 
     `hwgen build vit.onnx --calib images.npz --config hwgen.yaml --board zcu102 -o out --force`
 
-    `hwgen build preset:deit-tiny -o out`
+    `hwgen build preset:deit-tiny --batch 4 -o out`
     """
     from hwgen.cli.build import run
 
-    run(model, output, board, config, calib, force)
+    run(model, output, board, config, calib, force, batch)
 
 
 @app.command()
@@ -116,29 +121,50 @@ def verify(
     directory: Folder,
     level: Annotated[
         VerifyLevel,
-        typer.Option("--level", help="golden: int8 against float. csim: HLS C++ against golden."),
+        typer.Option(
+            "--level",
+            help="golden: int8 against float. csim: HLS C++ against golden. rtl: SystemVerilog "
+            "against golden, and its cycles.",
+        ),
     ] = VerifyLevel.GOLDEN,
     images: Images = None,
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DATA.npz", help="Images, with labels for top-1."),
     ] = None,
+    twin: Annotated[
+        bool,
+        typer.Option(
+            "--twin", help="rtl: the array's multipliers in C++, equal in every cycle, faster."
+        ),
+    ] = False,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="rtl: write DIR/trace.json for ui.perfetto.dev.")
+    ] = False,
+    waves: Annotated[
+        bool, typer.Option("--waves", help="rtl: write DIR/waves.fst, every signal; slow.")
+    ] = False,
 ) -> None:
-    """Compare the integer program with the float model, and the HLS C++ with both.
+    """Compare the integer program with the float model, and the hardware with both.
 
-    Without `--data` random pixels are used: enough to prove the HLS C++ equal, not to measure
+    Without `--data` random pixels are used: enough to prove the hardware equal, not to measure
     accuracy. With labels in the data the top-1 accuracies are shown side by side. The results
     are added to the report.
+
+    RTL simulation runs from image in memory to logits in memory. The first run for an engine
+    compiles it (minutes); later ones, for any model on it, take the compiled one from the cache.
 
     **Examples**
 
     `hwgen verify out --level golden --data test.npz`
 
     `hwgen verify out --level csim --images 4 --data test.npz`
+
+    `hwgen verify out --level rtl --images 1 --trace`
     """
     from hwgen.cli.verify import run
 
-    run(directory, level.value, images, data)
+    run(directory, level.value, images, data, twin=twin, trace=trace, waves=waves)
 
 
 @app.command()
@@ -154,6 +180,31 @@ def report(directory: Folder) -> None:
     from hwgen.cli.report import run
 
     run(directory)
+
+
+@app.command()
+def estimate(
+    directory: Folder,
+    synth: Annotated[
+        bool, typer.Option("--synth", help="Synthesise the SystemVerilog with Yosys and compare.")
+    ] = False,
+) -> None:
+    """Show predicted cycles by cause and predicted resources part by part.
+
+    With `--synth` Yosys makes a netlist of the engine: what each part takes beside the prediction,
+    the longest path from register to register, and whether the board's limits are kept. The first
+    run takes minutes; after that only what has changed is made again. The result is added to the
+    report.
+
+    **Examples**
+
+    `hwgen estimate out`
+
+    `hwgen estimate out --synth`
+    """
+    from hwgen.cli.estimate import run
+
+    run(directory, synth)
 
 
 @app.command()

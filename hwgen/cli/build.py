@@ -17,12 +17,13 @@ def run(
     config: Path | None,
     calibration: Path | None,
     force: bool,
+    batch: int | None,
 ) -> None:
     """Builds and writes; refuses a folder that cannot be written before the work begins."""
     if not force:
         refuse_foreign(output)
     with progress() as update:
-        design = build(model, board, config, calibration, update)
+        design = build(model, board, config, calibration, update, batch)
         update("writing", 0, 0)
         design.write(output, force)
     out().print(headline(design.summary))

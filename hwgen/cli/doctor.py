@@ -14,8 +14,9 @@ from rich.table import Table
 from hwgen import __version__
 from hwgen.cli.console import out
 from hwgen.errors import ToolError
-from hwgen.report.make import tool_versions
+from hwgen.report.make import installed_version, tool_versions
 from hwgen.sim.toolchain import find_ap_types, find_compiler
+from hwgen.synthesis import yosys
 
 TIMEOUT_S = 60.0
 
@@ -81,6 +82,12 @@ def tools() -> list[Tool]:
             _version("verilator", "--version"),
             "simulation of SystemVerilog (no command needs it yet)",
             "apt install verilator",
+        ),
+        Tool(
+            yosys.PACKAGE,
+            installed_version(yosys.PACKAGE),
+            "hwgen estimate --synth",
+            "pip install 'hwgen[rtl]'",
         ),
     ]
 

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports and verifications as tables for the terminal."""
 
+from collections import Counter
+
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from hwgen.report.html import RESOURCE_NAMES, figure, percent, shares
-from hwgen.report.schema import Fidelity, Report
+from hwgen.report.schema import Fidelity, Report, RtlResult
 
 
 def headline(report: Report) -> Table:
@@ -15,14 +17,15 @@ def headline(report: Report) -> Table:
     table = _pairs(escape(f"{report.model} on {report.board}"))
     table.add_row(
         "speed",
-        f"[bold]{figure(report.fps)} images/s[/], {figure(report.latency_ms)} ms an image "
-        f"(predicted, {report.clock_mhz:g} MHz)",
+        f"[bold]{figure(report.fps)} images/s[/], {figure(report.latency_ms)} ms "
+        f"{_run(report)} (predicted, {report.clock_mhz:g} MHz)",
     )
     measured = report.cycles.measured
     table.add_row(
         "cycles",
         f"{report.cycles.predicted:,} predicted"
-        + (f", {measured:,} measured" if measured is not None else ""),
+        + (f", {measured:,} measured" if measured is not None else "")
+        + (f"; {report.cycles_per_image:,.0f} predicted an image" if report.batch > 1 else ""),
     )
     table.add_row(
         "work",
@@ -50,6 +53,11 @@ def headline(report: Report) -> Table:
     return table
 
 
+def _run(report: Report) -> str:
+    """What one run takes in."""
+    return "an image" if report.batch == 1 else f"a run of {report.batch} images"
+
+
 def accuracy(fidelity: Fidelity) -> str:
     """Accuracy in one line."""
     agree = f"both agree on {percent(fidelity.agreement, 2)} of {fidelity.images:,} images"
@@ -73,6 +81,27 @@ def accuracy_table(fidelity: Fidelity) -> Table:
     for name in names:
         table.add_column(name, justify="right")
     table.add_row(*values)
+    return table
+
+
+def rtl_table(report: Report, rtl: RtlResult) -> Table:
+    """Measured cycles and where they went, beside the prediction."""
+    table = _pairs("RTL simulation")
+    predicted = report.cycles.predicted
+    table.add_row(
+        "cycles",
+        f"[bold]{rtl.cycles:,}[/] for {report.batch} image{'s' if report.batch > 1 else ''} "
+        f"(predicted {predicted:,}: {100 * (predicted / rtl.cycles - 1):+.1f}%)",
+    )
+    rates = ", ".join(f"{fps:,.1f} at {clock} MHz" for clock, fps in rtl.fps.items())
+    table.add_row("images/s", rates)
+    table.add_row("array", f"{percent(rtl.utilisation)} of its multiplications are work")
+    waits = ", ".join(
+        f"{cause.replace('_', ' ')} {cycles:,}"
+        for cause, cycles in Counter(rtl.stalls).most_common()
+    )
+    table.add_row("waiting", waits or "never")
+    table.add_row("memory", f"{rtl.memory}; {rtl.bytes_moved:,} bytes moved")
     return table
 
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from hwgen.compile.groups import SINGLE, Arrangement, Batch, arrange, wishes
 from hwgen.compile.lower import Lowering, check_buffers
-from hwgen.compile.placement import place
-from hwgen.compile.rows import single_rows
+from hwgen.compile.placement import NoRoom, Placement, place
+from hwgen.compile.rows import row_counts, single_rows
 from hwgen.config import Quantisation
 from hwgen.errors import ModelError
-from hwgen.ir.graph import Attention, FusedLinear, Graph, PatchEmbedding, TakeToken, Tokens
+from hwgen.ir.graph import FusedLinear, Graph, PatchEmbedding, Tokens
 from hwgen.program.engine import EngineConfig
 from hwgen.program.instructions import End, Instruction
 from hwgen.program.program import InputLayout, OutputLayout, Program
@@ -27,6 +28,7 @@ def compile_model(
     engine: EngineConfig,
     *,
     class_token_only: bool = False,
+    batch: Batch = SINGLE,
     progress: Progress | None = None,
 ) -> Program:
     """Quantises ``graph`` on ``calibration`` and lowers it to a Program for ``engine``.
@@ -36,6 +38,7 @@ def compile_model(
         calibration: uint8 images (N, H, W, C).
         class_token_only: leave out rows of the last block that nothing reads. The result is the
             same, bit for bit.
+        batch: images of one run. The results are the same, bit for bit, for any number.
         progress: called with calibration images done and their number.
 
     Raises:
@@ -45,20 +48,21 @@ def compile_model(
     """
     patch, tokens = _stem(graph)
     scales = choose_scales(graph, calibrate(graph, calibration, progress), settings)
-    layout = InputLayout(graph.input.height, graph.input.width, graph.input.channels, patch.patch)
-    rows = _row_counts(graph, layout.rows, len(tokens.position))
+    image = graph.input
+    layout = InputLayout(image.height, image.width, image.channels, patch.patch, batch.images)
+    count = len(tokens.position)
+    rows = row_counts(graph, layout.rows, count)
     single = single_rows(graph) if class_token_only else {}
-    places = place(graph, rows, single, engine)
+    arrangement, places = _arrange(graph, rows, single, batch, engine)
     check_buffers(graph, places, engine)
-    lowering = Lowering(graph, scales, places, len(tokens.position), settings, engine)
-    lines = [*lowering.start(), *lowering.embedding(patch, tokens)]
-    for op in graph.ops:
-        match op:
-            case FusedLinear():
-                lines += lowering.linear(op)
-            case Attention():
-                lines += lowering.attention(op)
-    lines.append(("end", End()))
+    lowering = Lowering(graph, scales, places, count, batch.images, settings, engine)
+    lines = []
+    for stage in arrangement.stages():
+        size = arrangement.groups[stage.start]
+        for first in range(0, batch.images, size):
+            for index in stage:
+                lines += lowering.lower(graph.ops[index], range(first, first + size))
+    lines = [*lowering.start(), *lines, ("end", End())]
     labels: tuple[str, ...]
     instructions: tuple[Instruction, ...]
     labels, instructions = zip(*lines, strict=True)
@@ -70,9 +74,35 @@ def compile_model(
         labels=labels,
         weights=lowering.stream.beats(),
         input=layout,
-        output=OutputLayout(head.rows, len(head.columns), scales.values[graph.output]),
+        output=OutputLayout(head.stride, len(head.columns), scales.values[graph.output]),
         classes=graph.classes,
     )
+
+
+def _arrange(
+    graph: Graph,
+    rows: dict[str, int],
+    single: dict[str, int],
+    batch: Batch,
+    engine: EngineConfig,
+) -> tuple[Arrangement, dict[str, Placement]]:
+    """Groups as large as is useful, or as the buffers take, and a place for every value.
+
+    Raises:
+        FitError: even one image at a time does not fit.
+    """
+    limits = wishes(graph, rows, single, batch, engine.max_rows)
+    while True:
+        arrangement = arrange(graph, rows, single, limits)
+        try:
+            return arrangement, place(graph, arrangement, batch.images, engine)
+        except NoRoom as error:
+            # Its own group is too large, or a later stage wants too much of it kept.
+            groups = arrangement.groups
+            merged = next((i for i in range(error.index, len(groups)) if groups[i] > 1), None)
+            if merged is None:
+                raise
+            limits[merged] = max(size for size in batch.sizes if size < groups[merged])
 
 
 def _stem(graph: Graph) -> tuple[PatchEmbedding, Tokens]:
@@ -91,21 +121,3 @@ def _stem(graph: Graph) -> tuple[PatchEmbedding, Tokens]:
             "takes models whose output is a linear head."
         )
     return patches[0], tokens[0]
-
-
-def _row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
-    """Rows of every value."""
-    rows = {graph.input.name: patches}
-    for op in graph.ops:
-        match op:
-            case PatchEmbedding():
-                rows[op.output] = patches
-            case Tokens():
-                rows[op.output] = tokens
-            case TakeToken():
-                rows[op.output] = 1
-            case Attention():
-                rows[op.output] = rows[op.query]
-            case FusedLinear():
-                rows[op.output] = rows[op.input]
-    return rows

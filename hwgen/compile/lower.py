@@ -2,6 +2,8 @@
 """From the canonical graph, its scales and its placement to instructions and weights."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from hwgen.compile.stream import WeightStream
 from hwgen.config import Quantisation
 from hwgen.errors import FitError, ModelError
 from hwgen.golden.matmul import LayerParameters, pack_parameters
-from hwgen.ir.graph import Attention, FusedLinear, Graph, ImageInput, PatchEmbedding, Tokens
+from hwgen.ir.graph import Attention, FusedLinear, Graph, ImageInput, Op, PatchEmbedding, Tokens
 from hwgen.numerics.fixed_point import INT16_MAX, Ratio, ratio_from
 from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, gelu_constants
 from hwgen.numerics.layer_norm import MEAN_FRACTION, mean_multiplier
@@ -21,12 +23,15 @@ from hwgen.program.fields import Buffer, Region
 from hwgen.quant.scales import Scales
 from hwgen.quant.weights import quantise_linear
 
-TOKENS = 0
-"""The token register that holds the token count of the whole network."""
+Line = tuple[str, isa.Instruction]
+"""An instruction with its label."""
 
 
 class Lowering:
-    """Lowers one operation after the other; each method returns its instructions with labels."""
+    """Lowers one operation for one group of images after the other.
+
+    An operation's weights are quantised once; each group reads them again from the same offset.
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class Lowering:
         scales: Scales,
         places: dict[str, Placement],
         tokens: int,
+        batch: int,
         settings: Quantisation,
         engine: EngineConfig,
     ) -> None:
@@ -41,55 +47,159 @@ class Lowering:
         self.scales = scales
         self.places = places
         self.tokens = tokens
+        self.batch = batch
         self.settings = settings
         self.engine = engine
         self.stream = WeightStream(engine.lanes)
+        self._constants: dict[str, dict[str, Any]] = {}
+        self._registers: dict[int, int] = {}
 
-    def start(self) -> list[tuple[str, isa.Instruction]]:
-        """Sets the token count and loads the pixels."""
-        pixels = self.places[self.graph.input.name]
-        load = isa.Load(
-            region=Region.INPUT,
-            offset=0,
-            destination_buffer=pixels.buffer,
-            destination_address=pixels.address,
-            vectors=pixels.slices * pixels.rows,
-            offset_binary=1,
-        )
-        return [("tokens", isa.SetTokens(TOKENS, self.tokens)), ("pixels", load)]
+    def start(self) -> list[Line]:
+        """Sets the token registers that the operations lowered so far read."""
+        return [("tokens", isa.SetTokens(k, rows)) for rows, k in self._registers.items()]
 
-    def embedding(self, patch: PatchEmbedding, tokens: Tokens) -> list[tuple[str, isa.Instruction]]:
-        """Class token and positions into the residual stream, then patches added to them.
+    def lower(self, op: Op, images: range) -> list[Line]:
+        """The instructions of one operation for a group of images."""
+        match op:
+            case PatchEmbedding():
+                return self._embedding(op, images)
+            case FusedLinear():
+                return self._linear(op, images)
+            case Attention():
+                return [self._attention(op, image) for image in images]
+            case _:
+                return []
+
+    def _embedding(self, op: PatchEmbedding, images: range) -> list[Line]:
+        """Pixels; class token and positions into the residual stream; patches added to them.
 
         Pixel normalisation is folded into the weights, so quantising the input loses nothing.
         """
-        stream = self.places[tokens.output]
+        (tokens,) = (t for t in self.graph.ops if isinstance(t, Tokens))
+        source, stream = self.places[op.input], self.places[tokens.output]
         prefix = len(tokens.class_token)
-        constants = tokens.position.astype(np.float64)
-        constants[:prefix] += tokens.class_token
-        beats = self._residual_beats(constants, stream, self.scales.values[tokens.output])
-        load = isa.Load(
-            region=Region.WEIGHTS,
-            offset=self.stream.append(beats),
-            destination_buffer=stream.buffer,
-            destination_address=stream.address,
-            vectors=stream.slices * stream.rows,
-        )
-        weight, bias = fold_pixels(patch, self.graph.input)
-        source = self.places[patch.input]
-        address = stream.address_of(prefix)
-        product = self._matmul(
-            patch.name, weight, bias, self.scales.values[patch.input], tokens.output,
-            source, stream,
-            rows=source.rows, rows_register=0,
-            destination_address=address,
-            residual=1, residual_address=address, residual_stride=stream.stride,
-        )  # fmt: skip
-        return [(tokens.name, load), (patch.name, product)]
+        constants = self._once(tokens.name, lambda: self._positions(tokens, stream))
+        product = self._once(op.name, lambda: self._patches(op, source, stream, tokens.output))
+        lines: list[Line] = []
+        for part in self._parts(images, source.rows, source, stream):
+            for image in part:
+                offset = image * source.slices * source.rows
+                lines += self._load("pixels", source, image, Region.INPUT, offset, offset_binary=1)
+                lines += self._load(tokens.name, stream, image, Region.WEIGHTS, **constants)
+            address = stream.address_of(part.start, prefix)
+            fields: dict[str, Any] = {
+                **product,
+                **self._rows(source.rows, len(part)),
+                "source_address": source.address_of(part.start, 0),
+                "destination_address": address,
+                "residual_address": address,
+            }
+            lines.append((self._label(op.name, part), isa.Matmul(**fields)))
+        return lines
 
-    def linear(self, op: FusedLinear) -> list[tuple[str, isa.Instruction]]:
-        """One MATMUL."""
+    def _linear(self, op: FusedLinear, images: range) -> list[Line]:
+        """A MATMUL; one for each image where their rows do not lie one after the other."""
         source, target = self.places[op.input], self.places[op.output]
+        residual = self.places[op.residual] if op.residual is not None else None
+        operands = (source, target) if residual is None else (source, target, residual)
+        constants = self._once(op.name, lambda: self._layer(op, source, target, residual))
+        lines: list[Line] = []
+        for part in self._parts(images, target.rows, *operands):
+            fields: dict[str, Any] = {
+                **constants,
+                **self._rows(target.rows, len(part)),
+                "source_address": source.address_of(part.start, target.first_row),
+                "destination_address": target.address_of(part.start, target.first_row),
+            }
+            if residual is not None:
+                fields["residual_address"] = residual.address_of(part.start, target.first_row)
+            lines.append((self._label(op.name, part), isa.Matmul(**fields)))
+        return lines
+
+    def _attention(self, op: Attention, image: int) -> Line:
+        """One ATTENTION: images attend to themselves only."""
+        query, key, value, target = (
+            self.places[name] for name in (op.query, op.key, op.value, op.output)
+        )
+        keys = self._rows(key.rows)
+        instruction = isa.Attention(
+            **self._once(op.name, lambda: self._heads(op, query, key, value, target)),
+            **self._rows(target.rows),
+            keys=keys["rows"],
+            keys_register=keys["rows_register"],
+            query_address=query.address_of(image, target.first_row),
+            key_address=key.address_of(image, 0),
+            value_address=value.address_of(image, 0),
+            destination_address=target.address_of(image, target.first_row),
+        )
+        return self._label(op.name, range(image, image + 1)), instruction
+
+    def _once(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The fields of an operation that are the same for all images."""
+        if name not in self._constants:
+            self._constants[name] = make()
+        return self._constants[name]
+
+    def _parts(self, images: range, rows: int, *operands: Placement) -> list[range]:
+        """``images`` as one group where their rows lie one after the other, else one by one."""
+        if all(place.merges(rows) for place in operands):
+            return [images]
+        return [range(image, image + 1) for image in images]
+
+    def _label(self, name: str, images: range) -> str:
+        if self.batch == 1:
+            return name
+        if len(images) == 1:
+            return f"{name} of image {images.start}"
+        return f"{name} of images {images.start} to {images.stop - 1}"
+
+    def _rows(self, rows: int, images: int = 1) -> dict[str, int]:
+        """Row fields: a token register where every token is meant, else a number."""
+        if rows == self.tokens:
+            register = self._registers.setdefault(rows * images, len(self._registers))
+            return {"rows": 0, "rows_register": register + 1}
+        return {"rows": rows * images, "rows_register": 0}
+
+    def _load(
+        self, name: str, place: Placement, image: int, region: Region, offset: int, **fields: int
+    ) -> list[Line]:
+        """LOADs of one image's matrix, its slices one after the other from ``offset``."""
+        whole = place.stride == place.rows
+        count, vectors = (1, place.slices * place.rows) if whole else (place.slices, place.rows)
+        beats = vectors * (2 if place.buffer == Buffer.RESIDUAL else 1)
+        return [
+            (
+                self._label(name, range(image, image + 1)),
+                isa.Load(
+                    region=region,
+                    offset=offset + part * beats,
+                    destination_buffer=place.buffer,
+                    destination_address=place.address_of(image, 0) + part * place.stride,
+                    vectors=vectors,
+                    **fields,
+                ),
+            )
+            for part in range(count)
+        ]
+
+    def _positions(self, tokens: Tokens, stream: Placement) -> dict[str, int]:
+        """Class token and position embedding as beats in the weight region."""
+        constants = tokens.position.astype(np.float64)
+        constants[: len(tokens.class_token)] += tokens.class_token
+        beats = self._residual_beats(constants, stream, self.scales.values[tokens.output])
+        return {"offset": self.stream.append(beats)}
+
+    def _patches(
+        self, op: PatchEmbedding, source: Placement, stream: Placement, output: str
+    ) -> dict[str, int]:
+        weight, bias = fold_pixels(op, self.graph.input)
+        scale = self.scales.values[op.input]
+        product = self._product(op.name, weight, bias, scale, output, source, stream)
+        return {**product, "residual": 1, "residual_stride": stream.stride}
+
+    def _layer(
+        self, op: FusedLinear, source: Placement, target: Placement, residual: Placement | None
+    ) -> dict[str, int]:
         extra: dict[str, int] = {}
         input_scale = self.scales.values[op.input]
         if op.epsilon is not None:
@@ -97,24 +207,21 @@ class Lowering:
             input_scale = self.scales.normalised[op.name]
         if op.gelu:
             extra |= self._gelu(op)
-        if op.residual is not None:
-            residual = self.places[op.residual]
-            extra |= {
-                "residual": 1,
-                "residual_address": residual.address_of(target.first_row),
-                "residual_stride": residual.stride,
-            }
-        instruction = self._matmul(
-            op.name, op.weight, op.bias, input_scale, op.output, source, target,
-            **self._rows(target), destination_address=target.address, gelu=int(op.gelu), **extra,
-        )  # fmt: skip
-        return [(op.name, instruction)]
-
-    def attention(self, op: Attention) -> list[tuple[str, isa.Instruction]]:
-        """One ATTENTION."""
-        query, key, value, target = (
-            self.places[name] for name in (op.query, op.key, op.value, op.output)
+        if residual is not None:
+            extra |= {"residual": 1, "residual_stride": residual.stride}
+        product = self._product(
+            op.name, op.weight, op.bias, input_scale, op.output, source, target, op.gelu
         )
+        return {**product, **extra}
+
+    def _heads(
+        self,
+        op: Attention,
+        query: Placement,
+        key: Placement,
+        value: Placement,
+        target: Placement,
+    ) -> dict[str, int]:
         scale = self.scales.values
         score_scale = self.scales.scores[op.name]
         score = self._ratio(scale[op.query] * scale[op.key] * op.scale / score_scale, op.name)
@@ -130,34 +237,19 @@ class Lowering:
                 "calibration images; the exponential unit takes scores up to 350. Check the "
                 "calibration data and the attention scale."
             )
-        keys = self._rows(key)
-        instruction = isa.Attention(
-            **self._rows(target),
-            keys=keys["rows"],
-            keys_register=keys["rows_register"],
-            query_address=query.address_of(target.first_row),
-            query_stride=query.stride,
-            key_address=key.address,
-            key_stride=key.stride,
-            value_address=value.address,
-            value_stride=value.stride,
-            destination_address=target.address,
-            destination_stride=target.stride,
-            heads=op.heads,
-            head_slices=target.slices // op.heads,
-            score_multiplier=score.multiplier,
-            score_shift=score.shift,
-            exponent_multiplier=exponent,
-            output_multiplier=output.multiplier,
-            output_shift=output.shift,
-        )
-        return [(op.name, instruction)]
-
-    def _rows(self, place: Placement) -> dict[str, int]:
-        """Row fields: the token register where every token is meant, else a number."""
-        if place.rows == self.tokens:
-            return {"rows": 0, "rows_register": TOKENS + 1}
-        return {"rows": place.rows, "rows_register": 0}
+        return {
+            "query_stride": query.stride,
+            "key_stride": key.stride,
+            "value_stride": value.stride,
+            "destination_stride": target.stride,
+            "heads": op.heads,
+            "head_slices": target.slices // op.heads,
+            "score_multiplier": score.multiplier,
+            "score_shift": score.shift,
+            "exponent_multiplier": exponent,
+            "output_multiplier": output.multiplier,
+            "output_shift": output.shift,
+        }
 
     def _ratio(self, value: float, name: str) -> Ratio:
         return ratio_from(
@@ -184,13 +276,14 @@ class Lowering:
         constants = gelu_constants(self.settings.gelu_delta)
         output = self._ratio(2.0**-OUTPUT_FRACTION / self.scales.values[op.output], op.name)
         return {
+            "gelu": 1,
             "gelu_one": constants.one,
             "gelu_slope": constants.slope,
             "gelu_multiplier": output.multiplier,
             "gelu_shift": output.shift,
         }
 
-    def _matmul(
+    def _product(
         self,
         name: str,
         weight: np.ndarray,
@@ -199,22 +292,20 @@ class Lowering:
         output: str,
         source: Placement,
         target: Placement,
-        **fields: int,
-    ) -> isa.Matmul:
-        gelu = fields.get("gelu", 0)
+        gelu: bool = False,
+    ) -> dict[str, Any]:
+        """Weights into the stream; the fields that say where they, source and target are."""
         output_scale = 2.0**-INPUT_FRACTION if gelu else self.scales.values[output]
         parameters = self._parameters(name, weight, bias, input_scale, output_scale, source, target)
-        return isa.Matmul(
-            source_buffer=source.buffer,
-            source_address=source.address_of(target.first_row),
-            source_stride=source.stride,
-            reduction_slices=source.slices,
-            destination_buffer=target.buffer,
-            destination_stride=target.stride,
-            output_slices=target.slices,
-            offset=self.stream.append(pack_parameters(parameters, self.engine.lanes)),
-            **fields,
-        )
+        return {
+            "source_buffer": source.buffer,
+            "source_stride": source.stride,
+            "reduction_slices": source.slices,
+            "destination_buffer": target.buffer,
+            "destination_stride": target.stride,
+            "output_slices": target.slices,
+            "offset": self.stream.append(pack_parameters(parameters, self.engine.lanes)),
+        }
 
     def _parameters(
         self,

@@ -5,20 +5,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwgen.errors import FitError, ModelError
-from hwgen.ir.graph import (
-    Attention,
-    FusedLinear,
-    Graph,
-    Op,
-    PatchEmbedding,
-    TakeToken,
-    Tokens,
-    inputs_of,
-)
+from hwgen.compile.groups import Arrangement, Root
+from hwgen.errors import FitError
+from hwgen.ir.graph import Attention, FusedLinear, Graph, Op, PatchEmbedding, TakeToken, Tokens
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
 from hwgen.quant.streams import wide_streams
+
+
+class NoRoom(FitError):
+    """A value finds no place; ``index`` is that of the operation that makes it."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,9 @@ class Placement:
     """A value in a buffer.
 
     ``columns`` (int64) gives each real column's position among the padded ones, ``slices *
-    lanes`` in all; the rest hold zeros. ``rows`` rows are kept, from ``first_row`` of the value.
+    lanes`` in all; the rest hold zeros. ``rows`` rows of an image are kept, from ``first_row`` of
+    the value. There are places for ``images`` images, ``pitch`` vectors apart; later images use
+    them again.
     """
 
     buffer: Buffer
@@ -36,10 +38,16 @@ class Placement:
     first_row: int
     rows: int
     columns: np.ndarray
+    images: int = 1
+    pitch: int = 0
 
-    def address_of(self, row: int) -> int:
-        """The vector that holds ``row`` of slice 0."""
-        return self.address + row - self.first_row
+    def address_of(self, image: int, row: int) -> int:
+        """The vector that holds ``row`` of slice 0 of an image of the batch."""
+        return self.address + image % self.images * self.pitch + row - self.first_row
+
+    def merges(self, rows: int) -> bool:
+        """Whether ``rows`` rows of every image lie one after the other, as one matrix."""
+        return self.images == 1 or self.pitch == rows
 
 
 def padded_columns(count: int, heads: int, lanes: int) -> tuple[np.ndarray, int]:
@@ -51,66 +59,87 @@ def padded_columns(count: int, heads: int, lanes: int) -> tuple[np.ndarray, int]
 
 
 def place(
-    graph: Graph, rows: dict[str, int], single: dict[str, int], engine: EngineConfig
+    graph: Graph, arrangement: Arrangement, images: int, engine: EngineConfig
 ) -> dict[str, Placement]:
     """A place for every value of a canonical ``graph``.
 
-    Args:
-        rows: row count of each value.
-        single: values of which one row alone is computed, with its index.
+    What lives inside a stage is placed for one group and used again by the next one; what a later
+    stage reads is placed for all ``images``, and kept from the start of the one stage to the end
+    of the other.
 
     Raises:
-        FitError: a buffer is too small; names the value, the need and what to change.
-        ModelError: a residual value is needed again after it was added to.
+        NoRoom: a buffer is too small; names the value, the need and what to change.
     """
-    last_use = {name: i for i, op in enumerate(graph.ops) for name in inputs_of(op)}
-    skipped = {op.input for op in graph.ops if isinstance(op, Tokens)}
     wide = wide_streams(graph)
+    plots = _plots(graph, arrangement, images)
     placed: dict[str, Placement] = {}
-    free_after: dict[str, int] = {}
-    # The input lives from the start; the patch product goes straight into the residual stream.
-    order = [(0, graph.input.name)] + [(i, op.output) for i, op in enumerate(graph.ops)]
-    for index, name in order:
-        if name in skipped:
-            continue
-        count, first = (1, single[name]) if name in single else (rows[name], 0)
-        producer = graph.producer(name)
-        source = _alias(producer, graph.output)
-        if source is not None:
-            base = placed[source]
-            start = producer.index if isinstance(producer, TakeToken) else first
-            if not isinstance(producer, TakeToken) and last_use[source] > index:
-                # Its place is overwritten by the sum.
-                raise ModelError(
-                    f"Value {source!r} is used again after {name!r} was added to it. hwgen keeps "
-                    "one residual stream; rewrite the model so that each sum is used in its place."
-                )
-            address = base.address_of(start)
-            placed[name] = replace(base, address=address, first_row=first, rows=count)
-            free_after[source] = max(free_after[source], last_use.get(name, index))
-        else:
-            buffer, slices, columns = _shape(graph, name, name in wide, engine)
-            alive = [
-                placed[other]
-                for other in placed
-                if free_after[other] >= index and placed[other].buffer == buffer
-            ]
-            address = _first_gap(alive, count * slices)
-            placed[name] = Placement(buffer, address, count, slices, first, count, columns)
-            _check(graph, name, placed[name], engine)
-        free_after[name] = last_use.get(name, index)
-    return placed
+    for plot in sorted(plots, key=lambda p: (not p.crosses, p.root.made)):
+        name, rows = plot.root.value, plot.root.rows
+        buffer, slices, columns = _shape(graph, name, name in wide, engine)
+        stride = (plot.images - 1) * plot.pitch + rows
+        alive = [
+            placed[other.root.value]
+            for other in plots
+            if other.root.value in placed
+            and placed[other.root.value].buffer == buffer
+            and other.first <= plot.last
+            and plot.first <= other.last
+        ]
+        address = _first_gap(alive, stride * slices)
+        placed[name] = Placement(
+            buffer, address, stride, slices, 0, rows, columns, plot.images, plot.pitch
+        )
+        _check(graph, plot.root, placed[name], engine)
+    return {
+        name: replace(
+            (base := placed[home.root.value]),
+            address=base.address + home.offset,
+            first_row=home.first_row,
+            rows=home.rows,
+        )
+        for name, home in arrangement.homes.items()
+    }
 
 
-def _alias(op: Op | None, output: str) -> str | None:
-    """The value in whose place an operation's result lies: a residual stream never moves."""
-    match op:
-        case TakeToken():
-            return op.input
-        case FusedLinear() if op.residual is not None and op.output != output:
-            return op.residual
-        case _:
-            return None
+@dataclass(frozen=True)
+class _Plot:
+    """What a root asks for: places for ``images`` images, ``pitch`` rows apart, from operation
+    ``first`` to ``last``; ``crosses`` where a later stage reads it.
+    """
+
+    root: Root
+    images: int
+    pitch: int
+    first: int
+    last: int
+    crosses: bool
+
+
+def _plots(graph: Graph, arrangement: Arrangement, images: int) -> list[_Plot]:
+    roots = dict.fromkeys(home.root for home in arrangement.homes.values())
+    uses: dict[Root, list[tuple[int, int]]] = {root: [] for root in roots}
+    for index, op in enumerate(graph.ops):
+        for home in arrangement.reads(op):
+            uses[home.root].append((index, home.rows))
+    stage_of = {index: stage for stage in arrangement.stages() for index in stage}
+    plots = []
+    for root in roots:
+        first, last = root.made, max((index for index, _ in uses[root]), default=root.made)
+        later = [rows for i, rows in uses[root] if stage_of[i] != stage_of[root.made]]
+        if later:
+            first, last = stage_of[first][0], stage_of[last][-1]
+        everywhere = bool(later) or root.value == graph.output
+        plots.append(
+            _Plot(
+                root,
+                images if everywhere else root.group,
+                max(later, default=root.rows),
+                first,
+                last,
+                bool(later),
+            )
+        )
+    return plots
 
 
 def _shape(
@@ -160,7 +189,7 @@ def _first_gap(alive: list[Placement], size: int) -> int:
     return address
 
 
-def _check(graph: Graph, name: str, place: Placement, engine: EngineConfig) -> None:
+def _check(graph: Graph, root: Root, place: Placement, engine: EngineConfig) -> None:
     depths = {
         Buffer.RESIDUAL: ("residual_depth", engine.residual_depth),
         Buffer.WORK: ("work_depth", engine.work_depth),
@@ -171,9 +200,10 @@ def _check(graph: Graph, name: str, place: Placement, engine: EngineConfig) -> N
     field, depth = depths[place.buffer]
     need = place.address + place.slices * place.stride
     if need > depth:
-        raise FitError(
-            f"{graph.name} does not fit the engine: value {name!r} ({place.rows} rows, "
+        raise NoRoom(
+            f"{graph.name} does not fit the engine: value {root.value!r} ({place.rows} rows, "
             f"{len(place.columns)} columns) needs {need} vectors of the "
             f"{place.buffer.name.lower()} buffer, the engine has {depth}. Raise engine.{field} in "
-            f"the configuration to {need} or more, or use a narrower model or fewer tokens."
+            f"the configuration to {need} or more, or use a narrower model or fewer tokens.",
+            root.made,
         )

@@ -1,7 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of each value anything ever reads."""
+"""How many rows each value has, and which of them anything ever reads."""
 
-from hwgen.ir.graph import Attention, Graph, TakeToken, inputs_of
+from hwgen.ir.graph import (
+    Attention,
+    FusedLinear,
+    Graph,
+    PatchEmbedding,
+    TakeToken,
+    Tokens,
+    inputs_of,
+)
+
+
+def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
+    """Rows of every value of one image."""
+    rows = {graph.input.name: patches}
+    for op in graph.ops:
+        match op:
+            case PatchEmbedding():
+                rows[op.output] = patches
+            case Tokens():
+                rows[op.output] = tokens
+            case TakeToken():
+                rows[op.output] = 1
+            case Attention():
+                rows[op.output] = rows[op.query]
+            case FusedLinear():
+                rows[op.output] = rows[op.input]
+    return rows
 
 
 def single_rows(graph: Graph) -> dict[str, int]:

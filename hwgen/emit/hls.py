@@ -41,8 +41,8 @@ def hls_project(
     Args:
         part: the FPGA as Vitis names it, such as ``xczu9eg-ffvb1156-2-e``.
         clock_mhz: target clock.
-        beats: test images for ``tb_data/``, uint8 (N, beats, lanes) from ``InputLayout.pack``;
-            the first one is also traced instruction by instruction.
+        beats: test images for ``tb_data/``, uint8 (runs, beats, lanes) from ``InputLayout.pack``;
+            the first run is also traced instruction by instruction.
 
     Raises:
         DataError: no image.
@@ -58,7 +58,7 @@ def hls_project(
         "registers": registers(engine),
         "memory_words": _memory_bytes(program, beats) // WORD_BYTES,
         "output_words": vectors * engine.lanes * 2 // WORD_BYTES,
-        "images": len(beats),
+        "images": len(beats) * program.input.batch,
         "alignment": _REGION_ALIGNMENT,
         "part": part,
         "clock_mhz": f"{clock_mhz:g}",
@@ -89,7 +89,7 @@ def _test_data(program: Program, beats: np.ndarray) -> dict[str, bytes]:
 
 
 def _memory_bytes(program: Program, beats: np.ndarray) -> int:
-    """Bytes of the test bench's memory: program, weights, input of one image, each aligned."""
-    image = stripe(np.zeros(beats.shape[1:], np.uint8)).nbytes
-    regions = (program.image.nbytes, stripe(program.weights).nbytes, image)
+    """Bytes of the test bench's memory: program, weights, input of one run, each aligned."""
+    pixels = stripe(np.zeros(beats.shape[1:], np.uint8)).nbytes
+    regions = (program.image.nbytes, stripe(program.weights).nbytes, pixels)
     return sum(-(-size // _REGION_ALIGNMENT) * _REGION_ALIGNMENT for size in regions)

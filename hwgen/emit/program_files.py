@@ -47,12 +47,15 @@ class EngineFields(_Part):
 
 
 class InputFields(_Part):
-    """``InputLayout``: uint8 images (height, width, channels), cut into square patches."""
+    """``InputLayout``: uint8 images (height, width, channels), cut into square patches; ``batch``
+    of them to a run.
+    """
 
     height: int
     width: int
     channels: int
     patch: int
+    batch: int = 1
 
 
 class OutputFields(_Part):

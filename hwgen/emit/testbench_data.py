@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data files of the HLS test bench (``hls/tb_data/``): one run of one Program.
+"""The data files of the HLS test bench (``hls/tb_data/``): runs of one Program.
 
-- ``run.txt``: lines of a name and a number: ``images``, ``first_image`` (the number that messages
-  give the first one), ``output_vectors``.
+- ``run.txt``: lines of a name and a number: ``runs``, ``first_run`` (the number that messages give
+  the first one), ``batch`` (images of a run), ``output_vectors``.
 - ``instructions.txt``: one line an instruction: index; buffer (-1: writes nothing), address,
   stride, slices and rows of what it writes; its label.
 - ``program.bin``, ``weights.bin``: as in ``program/``.
-- ``input.bin``: the striped input region of each image in turn.
-- ``expected.bin``, optional: int16 output vectors of each image in turn.
-- ``trace.bin``, optional: int16 values of everything that each instruction writes for the first
-  image, in order: slices, rows, lanes.
+- ``input.bin``: the striped input region of each run in turn.
+- ``expected.bin``, optional: int16 output vectors of each run in turn.
+- ``trace.bin``, optional: int16 values of everything that each instruction writes in the first
+  run, in order: slices, rows, lanes.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ def destinations(program: Program) -> list[Extent | None]:
 
 
 def golden_trace(program: Program, beats: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Runs the reference interpreter on one image.
+    """Runs the reference interpreter once.
 
     Args:
         beats: uint8 (1, beats, lanes).
@@ -61,20 +61,21 @@ def bench_files(
     program: Program,
     beats: np.ndarray,
     *,
-    first_image: int = 0,
+    first_run: int = 0,
     expected: np.ndarray | None = None,
     trace: Sequence[np.ndarray] | None = None,
 ) -> dict[str, bytes]:
-    """The files of one run.
+    """The files of some runs.
 
     Args:
-        beats: uint8 (images, beats, lanes).
-        expected: int16 (images, vectors, lanes); without it nothing is compared.
-        trace: from ``golden_trace``, for the first of the images.
+        beats: uint8 (runs, beats, lanes).
+        expected: int16 (runs, vectors, lanes); without it nothing is compared.
+        trace: from ``golden_trace``, for the first of the runs.
     """
     numbers = {
-        "images": len(beats),
-        "first_image": first_image,
+        "runs": len(beats),
+        "first_run": first_run,
+        "batch": program.input.batch,
         "output_vectors": program.output.vectors(program.engine.lanes),
     }
     files = {
@@ -82,7 +83,7 @@ def bench_files(
         "instructions.txt": _instructions(program).encode(),
         "program.bin": program.image.astype("<u4").tobytes(),
         "weights.bin": stripe(program.weights).tobytes(),
-        "input.bin": b"".join(stripe(image).tobytes() for image in beats),
+        "input.bin": b"".join(stripe(run).tobytes() for run in beats),
     }
     if expected is not None:
         files["expected.bin"] = expected.astype("<i2").tobytes()

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Predicted cycles of a Program on the overlay engine.
 
-The model follows tiles and rows: DDR stream and prefetch buffer, tile loader and shadow weights,
-one row a cycle into the array, epilogue, normalisation and softmax each with its latency. It
-looks at the instructions alone, never at the weights. Until it has been compared with the RTL's
-cycle counter its figures are predictions.
+The model does what the RTL's sequencer, issuer, loader and fetch do, item by item instead of cycle
+by cycle: weight stream and prefetch buffer, tiles and shadow weights, one row a cycle, and the
+distances between rows that depend on each other. It looks at the instructions alone, never at the
+weights. RTL simulation is compared with it (`hwgen verify --level rtl`).
 """
 
 from hwgen.errors import ProgramError
-from hwgen.estimate.attention import HeadPipeline
-from hwgen.estimate.machine import Machine
+from hwgen.estimate.items import Item, Place, Sequencer
 from hwgen.estimate.result import Cause, CycleEstimate, InstructionCycles
+from hwgen.estimate.schedule import Schedule
+from hwgen.estimate.stream import WriteStream
 from hwgen.estimate.timing import Timing
 from hwgen.estimate.work import Counts, macs, resolve
 from hwgen.golden.interpreter import legal
-from hwgen.program.extent import reads, writes
+from hwgen.program.extent import load_beats, reads, writes
 from hwgen.program.instructions import Attention, Instruction, Load, Matmul
 from hwgen.program.program import Program
 
@@ -23,42 +24,62 @@ def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEsti
     """The predicted run of ``program`` on its engine.
 
     Args:
-        timing: time constants; the ZCU102 at 300 MHz where None.
+        timing: of the memory; the ZCU102 at 300 MHz where None.
 
     Raises:
         ProgramError: the engine would refuse an instruction.
     """
-    machine = Machine(program.engine, timing or Timing())
+    timing = timing or Timing()
+    run = _Run(program, timing)
     items: list[InstructionCycles] = []
     steps = list(zip(resolve(program), program.labels, strict=True))
-    done = 0
     for index, ((instruction, counts), label) in enumerate(steps):
         _check(instruction, counts, program, f"instruction {index} ({label})")
-        start = machine.array.free
-        end = max(start, _execute(machine, instruction, counts))
-        done = max(done, end)
-        busy, stalls = machine.array.settle()
-        if index == len(steps) - 1 and done > machine.array.free:
-            stalls[Cause.DRAIN] = done - machine.array.free
-            end = done
+        start = run.schedule.free
+        end = max(start, run.execute(instruction, counts))
+        if index == len(steps) - 1:
+            run.schedule.wait(run.done, Cause.DRAIN)
+            end = run.done
+        busy, stalls = run.schedule.settle()
         work = macs(instruction, counts, program.engine.lanes)
         items.append(
             InstructionCycles(index, label, instruction.opcode, start, end, busy, stalls, work)
         )
-    return CycleEstimate(program.name, done, program.engine.lanes, tuple(items), machine.reads.busy)
+    schedule = run.schedule
+    return CycleEstimate(
+        program.name, schedule.free, program.engine.lanes, tuple(items), schedule.ddr_cycles
+    )
 
 
-def _execute(machine: Machine, instruction: Instruction, counts: Counts) -> int:
-    """Runs one instruction; returns the cycle of its last result, 0 where it has none."""
-    match instruction:
-        case Load() as op:
-            return machine.load(op)
-        case Matmul() as op:
-            return machine.matmul(op, counts.rows)
-        case Attention() as op:
-            return HeadPipeline(machine, op, counts.rows, counts.keys).run()
-        case _:
-            return 0
+class _Run:
+    """The engine during one run; ``done`` is when all results so far have arrived."""
+
+    def __init__(self, program: Program, timing: Timing) -> None:
+        self.schedule = Schedule(program.engine, timing)
+        self.done = 0
+        self._sequencer = Sequencer(program.engine.lanes)
+        self._writes = WriteStream(program.engine, timing)
+
+    def execute(self, instruction: Instruction, counts: Counts) -> int:
+        """Runs one instruction; returns the cycle of its last result, 0 where it has none."""
+        match instruction:
+            case Load() as op:
+                self._sequencer.loaded(op.destination_buffer)
+                end = self.schedule.load(load_beats(op))
+            case Matmul() as op:
+                end = max(map(self._item, self._sequencer.matmul(op, counts.rows)))
+            case Attention() as op:
+                end = max(map(self._item, self._sequencer.attention(op, counts)))
+            case _:
+                return 0
+        self.done = max(self.done, end)
+        return end
+
+    def _item(self, item: Item) -> int:
+        end = self.schedule.run(item)
+        if item.last and item.target[0] is Place.OUTPUT:
+            return self._writes.write(end, item.rows)
+        return end
 
 
 def _check(instruction: Instruction, counts: Counts, program: Program, where: str) -> None:

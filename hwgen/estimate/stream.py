@@ -4,10 +4,12 @@
 import math
 from collections import deque
 
-import numpy as np
-
 from hwgen.estimate.timing import Timing
 from hwgen.program.engine import EngineConfig
+from hwgen.program.memory import WORD_BYTES
+
+RESPONSE = 12
+"""Queues and words of one vector on its way out."""
 
 
 class ReadStream:
@@ -18,11 +20,11 @@ class ReadStream:
     """
 
     def __init__(self, engine: EngineConfig, timing: Timing) -> None:
-        self._cycles_per_beat = engine.lanes / min(timing.ddr_bytes, engine.lanes)
+        self._cycles_per_beat = timing.cycles_per_beat(engine.lanes)
         self._latency = timing.ddr_latency
         self._room = engine.prefetch_depth
         self._held: deque[tuple[int, int]] = deque()
-        self._arrived: float = timing.startup + timing.ddr_latency
+        self._arrived: float = timing.startup + timing.request + timing.ddr_latency
         self.beats = 0
 
     def fetch(self, beats: int) -> int:
@@ -47,19 +49,18 @@ class ReadStream:
 
 
 class WriteStream:
-    """Output vectors, two beats each, one after the other. Their bandwidth is not taken from the
-    reads: they are the logits, at the very end.
+    """Output vectors through one port of 16 bytes a cycle, one after the other. Their bandwidth is
+    not taken from the reads: they are the logits, at the very end.
     """
 
     def __init__(self, engine: EngineConfig, timing: Timing) -> None:
-        self._cycles_per_vector = 2 * engine.lanes / min(timing.ddr_bytes, engine.lanes)
+        self._cycles_per_vector = 2 * engine.lanes // WORD_BYTES
         self._latency = timing.ddr_latency
-        self._free = 0.0
+        self._free = 0
 
-    def write(self, times: np.ndarray) -> int:
-        """Cycle at which the last of these vectors, made at ``times`` (rising), is in DDR."""
-        remaining = np.arange(len(times), 0, -1) * self._cycles_per_vector
-        self._free = max(
-            self._free + len(times) * self._cycles_per_vector, float(np.max(times + remaining))
-        )
-        return math.ceil(self._free) + self._latency
+    def write(self, last: int, vectors: int) -> int:
+        """Cycle at which ``vectors`` are in DDR, the last of them made in cycle ``last``, the
+        others before it.
+        """
+        self._free = max(self._free + vectors * self._cycles_per_vector, last + RESPONSE)
+        return self._free + self._latency

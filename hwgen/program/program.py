@@ -18,15 +18,20 @@ PARAMETER_BYTES = 8
 
 @dataclass(frozen=True)
 class InputLayout:
-    """How an image becomes input beats: uint8 patches, one row a patch, columns in slices."""
+    """How images become input beats: uint8 patches, one row a patch, columns in slices.
+
+    A run takes ``batch`` images; their beats lie one image after the other.
+    """
 
     height: int
     width: int
     channels: int
     patch: int
+    batch: int = 1
 
     @property
     def rows(self) -> int:
+        """Patches of an image."""
         return (self.height // self.patch) * (self.width // self.patch)
 
     @property
@@ -38,10 +43,17 @@ class InputLayout:
 
     def beats(self, lanes: int) -> int:
         """Beats of the input region."""
-        return self.rows * self.slices(lanes)
+        return self.batch * self.rows * self.slices(lanes)
+
+    def run_name(self, run: int) -> str:
+        """How messages call a run: by its images, as in "run 1 (images 4 to 7)"."""
+        if self.batch == 1:
+            return f"image {run}"
+        return f"run {run} (images {run * self.batch} to {(run + 1) * self.batch - 1})"
 
     def pack(self, images: np.ndarray, lanes: int) -> np.ndarray:
-        """uint8 images (N, H, W, C) or (N, H, W) as beats, uint8 (N, slices * rows, lanes).
+        """uint8 images (N, H, W, C) or (N, H, W) as beats, uint8 (runs, batch * slices * rows,
+        lanes). Where the last run lacks images the last image is repeated.
 
         Raises:
             DataError: another dtype or shape.
@@ -54,6 +66,8 @@ class InputLayout:
                 f"Images of shape {images.shape} and type {images.dtype} were given; this model "
                 f"takes uint8 images of shape (N, {self.height}, {self.width}, {self.channels})."
             )
+        missing = -len(images) % self.batch
+        images = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
         count, p = len(images), self.patch
         patches = images.reshape(
             count, self.height // p, p, self.width // p, p, self.channels
@@ -62,12 +76,15 @@ class InputLayout:
         beats[..., : self.columns] = patches.reshape(count, self.rows, self.columns)
         slices = self.slices(lanes)
         beats = beats.reshape(count, self.rows, slices, lanes).transpose(0, 2, 1, 3)
-        return np.ascontiguousarray(beats).reshape(count, slices * self.rows, lanes)
+        return np.ascontiguousarray(beats).reshape(-1, self.beats(lanes), lanes)
 
 
 @dataclass(frozen=True)
 class OutputLayout:
-    """The output region: int16 vectors, ``rows`` of each slice of columns in turn."""
+    """The output region: int16 vectors, ``rows`` of each slice of columns in turn.
+
+    The rows are those of all images of a run, one image after the other.
+    """
 
     rows: int
     columns: int
@@ -77,7 +94,7 @@ class OutputLayout:
         return self.rows * -(-self.columns // lanes)
 
     def unpack(self, vectors: np.ndarray) -> np.ndarray:
-        """int16 (N, vectors, lanes) as int16 (N, rows, columns)."""
+        """int16 (runs, vectors, lanes) as int16 (runs, rows, columns)."""
         count, _, lanes = vectors.shape
         slices = vectors.reshape(count, -1, self.rows, lanes).transpose(0, 2, 1, 3)
         return slices.reshape(count, self.rows, -1)[..., : self.columns]

@@ -23,5 +23,5 @@ MEANING: dict[ErrorCode, str] = {
     ErrorCode.UNKNOWN_OPCODE: "an instruction with an unknown opcode",
     ErrorCode.OUT_OF_RANGE: "an operand beyond a buffer, or a forbidden combination of operands",
     ErrorCode.MEMORY: "a memory port answered with an error",
-    ErrorCode.WATCHDOG: "the run took longer than the watchdog allows",
+    ErrorCode.WATCHDOG: "nothing moved for 2^20 cycles: memory has stopped answering",
 }

@@ -138,7 +138,7 @@ def _block_bars(instructions: Iterable[InstructionReport], parts: list[str]) -> 
 def _waiting(report: Report, causes: Counter[str]) -> list[Bar]:
     """What the array does with its cycles: useful work, padding, and each cause of waiting."""
     total = report.cycles.predicted or 1
-    useful = report.macs / report.lanes**2
+    useful = report.batch * report.macs / report.lanes**2
     stalled = sum(causes.values())
     amounts = [("multiplying", useful, "good")]
     amounts += [("padding of edges", max(total - stalled - useful, 0.0), "pad")]

@@ -25,7 +25,10 @@ from hwgen.report.schema import (
     Report,
     ResourceReport,
     Resources,
+    SynthesisedModule,
+    YosysReport,
 )
+from hwgen.synthesis.engine import Synthesis
 
 PACKAGES = ("numpy", "onnx", "onnxruntime")
 """Packages whose version can change a design."""
@@ -62,6 +65,7 @@ def make_report(
     """
     clock = config.clock_mhz or board.clock_mhz
     macs, parameters = size
+    batch = program.input.batch
     cycles = estimate_cycles(program, timing_for(board, clock))
     return Report(
         model=program.name,
@@ -83,10 +87,12 @@ def make_report(
         parameters=parameters,
         weight_bytes=program.weights.nbytes,
         clock_mhz=clock,
+        batch=batch,
         cycles=Cycles(predicted=cycles.total),
-        fps=clock * 1e6 / cycles.total,
+        cycles_per_image=cycles.total / batch,
+        fps=batch * clock * 1e6 / cycles.total,
         latency_ms=cycles.total / clock / 1e3,
-        mac_utilisation=macs / (cycles.total * program.engine.lanes**2),
+        mac_utilisation=batch * macs / (cycles.total * program.engine.lanes**2),
         resources=_resources(program, board),
         limits=(PREDICTED, NO_VITIS, *notes),
         instructions=tuple(
@@ -100,7 +106,7 @@ def make_report(
 
 def tool_versions() -> dict[str, str | None]:
     """Versions of hwgen and of what it computes with."""
-    installed = {name: _version(name) for name in PACKAGES}
+    installed = {name: installed_version(name) for name in PACKAGES}
     return {
         "hwgen": __version__,
         **installed,
@@ -110,7 +116,8 @@ def tool_versions() -> dict[str, str | None]:
     }
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """Version of a Python package; None: it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -126,6 +133,25 @@ def _resources(program: Program, board: Board) -> ResourceReport:
         device=Resources(**board.resources.model_dump()),
         modules=tuple(_module(name, usage) for name, usage in predicted.modules.items()),
     )
+
+
+def yosys_report(found: Synthesis) -> YosysReport:
+    """What a synthesis found, part by part."""
+    modules = []
+    for name, usage in found.resources.modules.items():
+        path = found.paths[name]
+        delay = path.delay
+        modules.append(
+            SynthesisedModule(
+                **_module(name, usage).model_dump(),
+                luts=delay.luts,
+                carry_chains=delay.chains,
+                products=delay.products,
+                path=str(path),
+                allowed=delay.allowed,
+            )
+        )
+    return YosysReport(**vars(found.resources.total), modules=tuple(modules))
 
 
 def _module(name: str, usage: Usage) -> Module:

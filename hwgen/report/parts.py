@@ -4,11 +4,13 @@
 from collections.abc import Sequence
 
 from hwgen.program.fields import Buffer
-from hwgen.program.instructions import Attention, Instruction, Matmul
+from hwgen.program.instructions import Attention, End, Instruction, Matmul
+
+QUERIES, ATTENTION = "query, key, value", "attention"
 
 PARTS = (
-    "query, key, value",
-    "attention",
+    QUERIES,
+    ATTENTION,
     "projection",
     "MLP up",
     "MLP down",
@@ -22,29 +24,39 @@ PARTS = (
 def parts(instructions: Sequence[Instruction]) -> list[tuple[str, str]]:
     """(block, part) of each instruction, such as ("block 3", "attention").
 
-    A block has one ATTENTION; queries, keys and values come before it, the rest after it.
+    A block begins with its queries, keys and values. The images of a batch read an operation's
+    weights again, from the same offset.
     """
     result: list[tuple[str, str]] = []
-    attentions = 0
-    previous = ""
+    known: dict[int, tuple[str, str]] = {}
+    block, part, blocks = "", "", 0
     for instruction in instructions:
-        block, part = f"block {attentions - 1}", ""
         match instruction:
+            case Matmul() as op:
+                if op.offset not in known:
+                    blocks += part != QUERIES and _part(op, part, blocks) == QUERIES
+                    known[op.offset] = _place(_part(op, part, blocks), blocks)
+                block, part = known[op.offset]
             case Attention():
-                block, part = f"block {attentions}", "attention"
-                attentions += 1
-            case Matmul() as op if op.destination_buffer == Buffer.OUTPUT:
-                block, part = "head", "head"
-            case Matmul() as op if op.gelu:
-                part = "MLP up"
-            case Matmul() as op if op.residual and attentions:
-                part = "projection" if previous == "attention" else "MLP down"
-            case Matmul() as op if op.normalise:
-                block, part = f"block {attentions}", "query, key, value"
-            case Matmul():
-                block, part = "embedding", "embedding"
+                part = ATTENTION
+            case End():
+                block, part = "control", "control"
             case _:
-                block, part = ("control", "control") if attentions else ("embedding", "embedding")
-        previous = part
+                block, part = "embedding", "embedding"
         result.append((block, part))
     return result
+
+
+def _part(op: Matmul, previous: str, blocks: int) -> str:
+    """What a product is, from its flags and the part before it."""
+    if op.destination_buffer == Buffer.OUTPUT:
+        return "head"
+    if op.gelu:
+        return "MLP up"
+    if op.residual and blocks:
+        return "projection" if previous == ATTENTION else "MLP down"
+    return QUERIES if op.normalise else "embedding"
+
+
+def _place(part: str, blocks: int) -> tuple[str, str]:
+    return (part if part in ("head", "embedding") else f"block {blocks - 1}", part)

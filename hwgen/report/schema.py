@@ -11,7 +11,7 @@ class _Part(BaseModel):
 
 
 class Cycles(_Part):
-    """Engine clock cycles for one image, from start to done."""
+    """Engine clock cycles of one run, which takes `batch` images, from start to done."""
 
     predicted: int = Field(description="By the cost model.")
     measured: int | None = Field(default=None, description="By RTL simulation.")
@@ -28,9 +28,25 @@ class Resources(_Part):
 
 
 class Module(Resources):
-    """One part of the engine and what it is predicted to take."""
+    """One part of the engine and what it takes."""
 
     name: str = Field(description="Which part.")
+
+
+class SynthesisedModule(Module):
+    """One part of the engine as Yosys made it, and the worst path that begins or ends in it."""
+
+    luts: int = Field(description="LUT levels of that path.")
+    carry_chains: int = Field(description="Carry chains of that path; one of any length is one.")
+    products: int = Field(description="DSP slices of that path with no register inside.")
+    path: str = Field(description="From where to where, in names of the source.")
+    allowed: bool = Field(description="At most six LUT levels and a carry chain; a product alone.")
+
+
+class YosysReport(Resources):
+    """What `hwgen estimate --synth` found: cells for UltraScale+, not placed."""
+
+    modules: tuple[SynthesisedModule, ...] = Field(description="Part by part, as predicted.")
 
 
 class ResourceReport(_Part):
@@ -43,6 +59,7 @@ class ResourceReport(_Part):
     device: Resources = Field(description="What the board has.")
     synth: Resources = Field(default=Resources(), description="As Vivado reports it.")
     modules: tuple[Module, ...] = Field(default=(), description="The prediction, part by part.")
+    yosys: YosysReport | None = None
 
 
 class Fidelity(_Part):
@@ -70,10 +87,52 @@ class CsimResult(_Part):
     instructions: int = Field(description="Instructions whose results were compared.")
 
 
+class TimelineSlice(_Part):
+    """A unit of the RTL worked on an instruction, with pauses perhaps."""
+
+    unit: str = Field(description="Which unit.")
+    instruction: int = Field(description="Index of the instruction.")
+    first: int = Field(description="First cycle, from the start of the run.")
+    last: int = Field(description="Last cycle.")
+
+
+class MeasuredInstruction(_Part):
+    """The cycles of one instruction in RTL simulation; they add up to those of the run."""
+
+    cycles: int = Field(description="From its first row, or the wait for it, to its last.")
+    stalls: dict[str, int] = Field(
+        description="Cycles of these in which no row enters the array, by cause."
+    )
+
+
+class RtlResult(_Part):
+    """The SystemVerilog in Verilator, from image in memory to logits in memory, against the
+    integer reference. Only success is recorded. Details are of the first run."""
+
+    images: int = Field(description="Images whose outputs were equal, bit for bit.")
+    array: Literal["faithful", "twin"] = Field(
+        description="faithful: every DSP slice is simulated. twin: the multipliers of the array "
+        "are C++ that is equal in every cycle; all else is RTL."
+    )
+    memory: str = Field(description="Settings of the memory model.")
+    cycles: int = Field(description="From start to done, by the engine's own counter.")
+    slowest: int = Field(description="The most cycles that a run took.")
+    bytes_moved: int = Field(description="Read from memory and written to it.")
+    utilisation: float = Field(description="As `mac_utilisation`, of measured cycles.")
+    fps: dict[str, float] = Field(
+        description="Images per second by clock in MHz, with these cycles at each clock."
+    )
+    busy: int = Field(description="Cycles in which a row entered the array.")
+    stalls: dict[str, int] = Field(description="The other cycles, by cause.")
+    instructions: tuple[MeasuredInstruction, ...] = Field(description="In the program's order.")
+    timeline: tuple[TimelineSlice, ...] = Field(description="What each unit did when.")
+
+
 class Verification(_Part):
     """Which executors have been proven equal to the integer reference; null: not tried."""
 
     csim: CsimResult | None = None
+    rtl: RtlResult | None = None
 
 
 class InstructionReport(_Part):
@@ -125,11 +184,14 @@ class Report(_Part):
     parameters: int = Field(description="Weights, biases and embeddings of the model.")
     weight_bytes: int = Field(description="Size of the weight image in DDR.")
     clock_mhz: float = Field(description="Target clock of the engine.")
+    batch: int = Field(description="Images of one run.")
     cycles: Cycles
-    fps: float = Field(description="Images per second at that clock, one image at a time.")
-    latency_ms: float = Field(description="Time of one image at that clock.")
+    cycles_per_image: float = Field(description="Predicted cycles / batch.")
+    fps: float = Field(description="Images per second at that clock, one run after the other.")
+    latency_ms: float = Field(description="Time of one run at that clock.")
     mac_utilisation: float = Field(
-        description="macs / (cycles x lanes x lanes): 1.0 would be an array that never waits."
+        description="batch x macs / (cycles x lanes x lanes): 1.0 would be an array that never "
+        "waits."
     )
     resources: ResourceReport
     fidelity: Fidelity = Fidelity()

@@ -17,7 +17,7 @@ from hwgen.sim.process import Finished, last_lines, run_process
 from hwgen.sim.toolchain import find_toolchain
 
 Progress = Callable[[int, int], None]
-"""Called with the number of images done and of all images."""
+"""Called with the number of runs done and of all runs."""
 
 RUN_TIMEOUT_S = 3600.0
 
@@ -32,8 +32,8 @@ class CsimResult:
     """What the engine did.
 
     Attributes:
-        outputs: int16 (images, vectors, lanes).
-        errors: the engine's error code for each image, uint32 (images,).
+        outputs: int16 (runs, vectors, lanes).
+        errors: the engine's error code for each run, uint32 (runs,).
     """
 
     outputs: np.ndarray
@@ -58,16 +58,16 @@ def run_csim(
     progress: Progress | None = None,
     timeout_s: float = RUN_TIMEOUT_S,
 ) -> CsimResult:
-    """Runs the engine on images.
+    """Runs the engine.
 
     Args:
         source: a build folder (or its ``hls/``), or the files of ``hls_project``, for the engine
             configuration of ``program``.
-        beats: uint8 (N, beats, lanes), from ``InputLayout.pack``.
+        beats: input of each run, uint8 (runs, beats, lanes), from ``InputLayout.pack``.
 
     Raises:
         ToolError: a tool is missing, failed, crashed or took too long.
-        DataError: no image.
+        DataError: no run.
     """
     if not len(beats):
         raise DataError("C simulation needs at least one image; none was given.")
@@ -89,7 +89,7 @@ def run_csim(
         records = np.fromfile(result, record)
     if len(records) != len(beats):
         raise ToolError(
-            f"C simulation of {len(beats)} images left results of {len(records)}."
+            f"C simulation of {len(beats)} runs left results of {len(records)}."
             f"{last_lines(finished.tail)}"
         )
     return CsimResult(outputs=records["output"], errors=records["error"])
@@ -101,15 +101,15 @@ def trace_csim(
     beats: np.ndarray,
     trace: Sequence[np.ndarray],
     *,
-    image: int = 0,
+    run: int = 0,
     timeout_s: float = RUN_TIMEOUT_S,
 ) -> str | None:
-    """Runs one image and compares what every instruction writes with ``trace``.
+    """Runs once and compares what every instruction writes with ``trace``.
 
     Args:
         beats: uint8 (1, beats, lanes).
         trace: from ``golden_trace``.
-        image: the number that the result gives this image.
+        run: the number that the result gives this run.
 
     Returns:
         The first difference in order of instructions, as in "image 0, instruction 12 (block 1
@@ -119,7 +119,7 @@ def trace_csim(
         ToolError: as for ``run_csim``.
     """
     executable = compile_csim(source)
-    files = bench_files(program, beats, first_image=image, trace=trace)
+    files = bench_files(program, beats, first_run=run, trace=trace)
     with tempfile.TemporaryDirectory(prefix="hwgen-csim-") as scratch:
         finished = _run(executable, files, Path(scratch), [], None, timeout_s)
     if finished.code == _EQUAL:

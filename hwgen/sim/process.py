@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an external program: its output line by line, a time limit, and no process left behind."""
 
+import os
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,12 +30,14 @@ def run_process(
     what: str,
     timeout_s: float,
     directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
     """Runs ``command`` to its end; standard output and error are read as one.
 
     Args:
         what: names the program in messages, such as ``The C++ compiler``.
+        environment: variables beside those of this process.
         on_line: called with each line of output.
 
     Raises:
@@ -45,6 +48,7 @@ def run_process(
         process = subprocess.Popen(
             words,
             cwd=directory,
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

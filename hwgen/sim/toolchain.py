@@ -33,8 +33,15 @@ def find_toolchain() -> Toolchain:
     return Toolchain(find_compiler(), find_ap_types())
 
 
-def find_compiler() -> tuple[str, ...]:
-    """The compiler command, its path first. Raises ToolError."""
+def find_compiler(purpose: str = "C simulation") -> tuple[str, ...]:
+    """The compiler command, its path first.
+
+    Args:
+        purpose: what the message says needs it.
+
+    Raises:
+        ToolError: there is none.
+    """
     text = os.environ.get("CXX", "")
     try:
         named = shlex.split(text)
@@ -53,7 +60,7 @@ def find_compiler() -> tuple[str, ...]:
             "Correct CXX, or unset it to use g++."
         )
     raise ToolError(
-        "C simulation needs a C++ compiler, and g++ is not on PATH. Install it (Debian, Ubuntu: "
+        f"{purpose} needs a C++ compiler, and g++ is not on PATH. Install it (Debian, Ubuntu: "
         "apt install g++), or name another compiler in the environment variable CXX."
     )
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bytes behind ddr_model.sv: a flat memory from address 0. It begins with what is
-// in the file that the variable DDR_IMAGE names; at the end all of it goes to that of DDR_DUMP.
+// The bytes behind ddr_model.sv: a flat memory from address 0, as large as that module says, or as
+// what it begins with: the file that the variable DDR_IMAGE names. At the end all of it goes to that
+// of DDR_DUMP.
 
 #include <cstdint>
 #include <cstdlib>
@@ -29,7 +30,7 @@ class Memory {
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) return false;
     const std::streamoff size = file.tellg();
-    if (size > static_cast<std::streamoff>(bytes_.size())) return false;
+    if (size > static_cast<std::streamoff>(bytes_.size())) bytes_.resize(size);
     file.seekg(0);
     file.read(reinterpret_cast<char*>(bytes_.data()), size);
     return file.good();
@@ -50,7 +51,7 @@ class Memory {
 
 extern "C" {
 
-// Null if the image cannot be read, or does not fit.
+// Null if the image cannot be read.
 void* ddr_create(int megabytes) {
   auto* memory = new Memory(static_cast<std::size_t>(megabytes) << 20);
   const char* path = std::getenv("DDR_IMAGE");

@@ -61,6 +61,7 @@ module fetch_memory #(
       .LANES(LANES)
   ) store (
       .clear(start),
+      .stop (1'b0),
       .idle (store_idle),
       .error(store_error),
       .*

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 from hwgen.compile import compile_model
+from hwgen.compile.groups import Batch, arrange, wishes
+from hwgen.compile.placement import place
+from hwgen.compile.rows import row_counts, single_rows
 from hwgen.config import Quantisation
 from hwgen.errors import DataError, FitError, ModelError
 from hwgen.golden.interpreter import Interpreter
@@ -12,9 +15,9 @@ from hwgen.golden.matmul import unpack_parameters
 from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Add, Graph
 from hwgen.passes import canonicalise
-from hwgen.presets import VitShape, vit
+from hwgen.presets import SHAPES, VitShape, preset, vit
 from hwgen.program.engine import EngineConfig
-from hwgen.program.instructions import Attention, Matmul
+from hwgen.program.instructions import Attention, Matmul, SetTokens
 from hwgen.program.program import Program, decode_image
 
 SHAPE = VitShape(image=16, channels=3, patch=4, width=64, heads=2, blocks=2, classes=7)
@@ -33,7 +36,8 @@ def images(shape: VitShape, count: int = 6) -> np.ndarray:
 
 def run(program: Program, pixels: np.ndarray) -> np.ndarray:
     beats = program.input.pack(pixels, program.engine.lanes)
-    return program.output.unpack(Interpreter(program).run(beats))[:, 0]
+    output = program.output.unpack(Interpreter(program).run(beats))
+    return output.reshape(-1, program.output.columns)[: len(pixels)]
 
 
 @pytest.mark.parametrize("shape", [SHAPE, ODD])
@@ -73,6 +77,85 @@ def test_class_token_only_changes_no_result(shape: VitShape) -> None:
     assert (run(full, images(shape)) == run(short, images(shape))).all()
     rows = [op.rows for op in short.instructions if isinstance(op, Matmul) and op.rows]
     assert rows.count(1) == 5  # query, projection, both layers of the perceptron, head
+
+
+@pytest.mark.parametrize("class_token_only", [False, True])
+@pytest.mark.parametrize("tile_rows", [17, 30, 60])
+@pytest.mark.parametrize("batch", [2, 3, 4])
+def test_batches_give_the_results_of_single_images(
+    batch: int, tile_rows: int, class_token_only: bool
+) -> None:
+    for shape in (SHAPE, ODD):
+        arguments = (graph(shape), images(shape), Quantisation(), SMALL)
+        one = compile_model(*arguments, class_token_only=class_token_only)
+        many = compile_model(
+            *arguments, class_token_only=class_token_only, batch=Batch(batch, tile_rows)
+        )
+        assert (run(many, images(shape, 7)) == run(one, images(shape, 7))).all()
+        assert (many.weights == one.weights).all()
+        assert many.output.rows == many.input.batch == batch
+
+
+@pytest.mark.parametrize("class_token_only", [False, True])
+@pytest.mark.parametrize("name", ["fashion-vit", "deit-tiny"])
+def test_whole_networks_in_batches(name: str, class_token_only: bool) -> None:
+    network = canonicalise(preset(name))
+    shape = images(SHAPES[name], 4)
+    programs = [
+        compile_model(
+            network,
+            shape[:1],
+            Quantisation(),
+            EngineConfig(),
+            class_token_only=class_token_only,
+            batch=Batch(size, 100),
+        )
+        for size in (1, 2, 3, 4)
+    ]
+    one, *many = (run(program, shape) for program in programs)
+    assert all((found == one).all() for found in many)
+
+
+def test_merged_images_share_a_product_but_no_attention() -> None:
+    engine = replace(SMALL, max_rows=128)
+    program = compile_model(graph(SHAPE), images(SHAPE), Quantisation(), engine, batch=Batch(4, 60))
+    registers = {op.register: op.rows for op in program.instructions if isinstance(op, SetTokens)}
+    assert sorted(registers.values()) == [17, 68]
+    products = [op for op in program.instructions if isinstance(op, Matmul) and op.rows_register]
+    assert {registers[op.rows_register - 1] for op in products} == {68}
+    assert len(products) == 2 * 6
+    heads = [op for op in program.instructions if isinstance(op, Attention)]
+    assert {registers[op.rows_register - 1] for op in heads} == {17}
+    assert len(heads) == 2 * 4
+    assert "block0.attention of image 3" in program.labels
+    assert "block0.mlp.expand of images 0 to 3" in program.labels
+
+
+@pytest.mark.parametrize(
+    "depth", [{"residual_depth": 136}, {"work_depth": 420}, {"value_depth": 130}]
+)
+def test_images_are_not_merged_beyond_the_buffers(depth: dict[str, int]) -> None:
+    arguments = (graph(SHAPE), images(SHAPE), Quantisation())
+    tight = replace(SMALL, max_rows=128, **depth)
+    one, merged, split = (
+        compile_model(*arguments, engine, class_token_only=True, batch=batch)
+        for engine, batch in ((tight, Batch()), (SMALL, Batch(4, 34)), (tight, Batch(4, 34)))
+    )
+    assert len(one.instructions) < len(merged.instructions) < len(split.instructions)
+    assert (run(split, images(SHAPE)) == run(one, images(SHAPE))).all()
+
+
+def test_deit_base_fits_the_ordinary_engine_in_batches() -> None:
+    # All blocks of a network ask for the same room: two are as good as twelve.
+    wide = replace(SHAPES["deit-base"], blocks=2)
+    network = canonicalise(vit("base", wide, seed=0))
+    rows = row_counts(network, 196, 197)
+    for single in ({}, single_rows(network)):
+        limits = wishes(network, rows, single, Batch(4, 100), 1024)
+        arrangement = arrange(network, rows, single, limits)
+        places = place(network, arrangement, 4, EngineConfig())
+        assert arrangement.groups[-1] == 4
+        assert places["embedded"].stride == 200
 
 
 def test_binary_image_decodes_to_the_same_instructions() -> None:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The register map follows Vitis HLS' rules."""
 
-from hwgen.emit.registers import registers
+from itertools import pairwise
+
+from hwgen.emit.registers import CONTROL, COUNTERS, registers
 from hwgen.program.engine import EngineConfig
 
 
@@ -23,3 +25,13 @@ def test_four_ports() -> None:
 def test_one_port() -> None:
     names = {r.name: r.offset for r in registers(EngineConfig(lanes=16))}
     assert names["output"] == 0x1C and names["error_code"] == 0x4C and "gmem1" not in names
+
+
+def test_no_register_lies_on_another() -> None:
+    found = [*CONTROL, *registers(EngineConfig(lanes=64)), *COUNTERS]
+    for before, after in pairwise(found):
+        assert before.offset + before.bits // 8 <= after.offset
+    # error_code's valid flag takes the word after it.
+    assert registers(EngineConfig(lanes=64))[-1].offset + 8 <= COUNTERS[0].offset == 0x100
+    assert len({register.name for register in found}) == len(found)
+    assert not any(register.writable for register in COUNTERS)

@@ -26,9 +26,9 @@ def test_files(program: Program, make_images: Images) -> None:
     beats = make_images(2, program)
     output, trace = golden_trace(program, beats[:1])
     files = bench_files(
-        program, beats, first_image=7, expected=np.repeat(output, 2, axis=0), trace=trace
+        program, beats, first_run=7, expected=np.repeat(output, 2, axis=0), trace=trace
     )
-    assert files["run.txt"] == b"images 2\nfirst_image 7\noutput_vectors 1\n"
+    assert files["run.txt"] == b"runs 2\nfirst_run 7\nbatch 1\noutput_vectors 1\n"
     lines = files["instructions.txt"].decode().splitlines()
     assert lines[0] == "0 -1 0 0 0 0 rows"
     assert lines[3] == "3 0 0 5 2 5 embed"

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,23 @@ def test_pack_cuts_long_patches_into_slices() -> None:
     beats = layout.pack(images, 16)
     assert beats.shape == (1, 3 * 4, 16)
     assert (beats[0, 4 + 1] == images[0, 0:4, 4:8].ravel()[16:32]).all()
+
+
+def test_pack_puts_the_images_of_a_run_one_after_the_other() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 6, 3), dtype=np.uint8)
+    one = LAYOUT.pack(images, 16)
+    for batch, runs in ((2, 3), (3, 2), (4, 2)):
+        beats = replace(LAYOUT, batch=batch).pack(images, 16)
+        assert beats.shape == (runs, batch * 6, 16)
+        apart = beats.reshape(runs * batch, 6, 16)
+        assert (apart[:5] == one).all()
+        assert (apart[5:] == one[4]).all()  # the last run is filled up with the last image
+    assert replace(LAYOUT, batch=4).pack(images[:0], 16).shape == (0, 24, 16)
+
+
+def test_runs_are_called_by_their_images() -> None:
+    assert LAYOUT.run_name(5) == "image 5"
+    assert replace(LAYOUT, batch=4).run_name(1) == "run 1 (images 4 to 7)"
 
 
 def test_pack_refuses_other_images() -> None:

@@ -1,4 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import numpy as np
+
+from hwgen.compile import compile_model
+from hwgen.compile.groups import Batch
+from hwgen.config import Quantisation
+from hwgen.passes import canonicalise
+from hwgen.presets import VitShape, vit
+from hwgen.program.engine import EngineConfig
 from hwgen.program.program import Program
 from hwgen.report.parts import PARTS, parts
 
@@ -20,3 +28,16 @@ def test_instructions_of_a_block_are_told_apart(program: Program) -> None:
         "end": ("control", "control"),
     }
     assert {part for _, part in found.values()} <= set(PARTS)
+
+
+def test_images_of_a_batch_share_the_blocks() -> None:
+    graph = canonicalise(vit("test", VitShape(16, 3, 4, 64, 2, 2, 7), seed=3))
+    images = np.random.default_rng(5).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    one, *many = (
+        compile_model(graph, images, Quantisation(), EngineConfig(), batch=batch)
+        for batch in (Batch(), Batch(4, 17), Batch(4, 34), Batch(4, 68))
+    )
+    expected = dict(zip(one.labels, parts(one.instructions), strict=True))
+    for program in many:
+        for label, found in zip(program.labels, parts(program.instructions), strict=True):
+            assert found == expected[label.partition(" of image")[0]], label

@@ -25,6 +25,14 @@ def test_control_registers(tmp_path: Path, lanes: int) -> None:
     run_bench("axi_lite_control", "bench_axi_lite_control", tmp_path, parameters=parameters)
 
 
+def test_run_control(tmp_path: Path) -> None:
+    package = tmp_path / "hwgen_program_pkg.sv"
+    package.write_text(rtl_program_package(EngineConfig()))
+    sources = [package, *_kernels("run_control")]
+    parameters = {"WATCHDOG_BITS": 8, "SETTLE": 70}
+    run_bench("run_control", "bench_run_control", tmp_path, sources, parameters)
+
+
 @pytest.mark.parametrize(("lanes", "depth"), [(16, 320), (64, 512)])
 def test_fetch(tmp_path: Path, lanes: int, depth: int) -> None:
     package = tmp_path / "hwgen_program_pkg.sv"

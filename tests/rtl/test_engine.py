@@ -17,7 +17,9 @@ from sim.core import build_core, core_sources, run_core
 from sim.runner import KERNELS, MAC_ARRAY_TWIN, run_bench
 from tests.csim.test_engine import INPUT_BEATS, SMALL, random_program
 
-BUS_MODULES = ("axi_lite_control", "read_port", "prefetch_fifo", "fetch", "store")
+BUS_MODULES = (
+    "axi_lite_control", "run_control", "read_port", "prefetch_fifo", "fetch", "store",
+)  # fmt: skip
 
 
 def test_random_programs_behind_the_buses(tmp_path: Path) -> None:
@@ -37,6 +39,7 @@ def test_random_programs_behind_the_buses(tmp_path: Path) -> None:
         "bench_hwgen_engine",
         tmp_path / "build",
         [*core_sources(engine, tmp_path), *buses, top],
+        parameters={"WATCHDOG_BITS": 11},
         arguments=[str(MAC_ARRAY_TWIN[1])],
         environment={"HWGEN_BENCH_CASES": str(pickled)},
         optimise="-O1",

@@ -83,7 +83,7 @@ def test_every_instruction_equals_the_golden_one(
         wrong = [values.copy() for values in trace]
         wrong[index][-1, -1, 3] += 1
         slices, rows, _ = wrong[index].shape
-        found = trace_csim(files, program, beats, wrong, image=4)
+        found = trace_csim(files, program, beats, wrong, run=4)
         number = program.labels.index(label)
         place = f"image 4, instruction {number} ({label}), slice {slices - 1}, row {rows - 1}"
         value = int(trace[index][-1, -1, 3])
@@ -153,7 +153,7 @@ def test_the_emitted_bench_names_a_bad_program(emitted: Path) -> None:
         ("run.txt", "testbench: cannot read tb_data/run.txt"),
         ("trace.bin", "testbench: trace.bin has 3 bytes, expected "),
         ("expected.bin", "testbench: expected.bin has 3 bytes, expected 64"),
-        ("input.bin", "testbench: input.bin does not hold a whole number of images"),
+        ("input.bin", "testbench: input.bin does not hold a whole number of runs"),
         ("instructions.txt", "testbench: instructions.txt is damaged: abc"),
     ],
 )

@@ -66,6 +66,37 @@ def test_a_wrong_output_that_no_single_run_shows(
         verify_csim(files, program, make_images(3, program))
 
 
+def test_runs_are_named_with_their_images(
+    files: dict[str, bytes],
+    program: Program,
+    make_images: Images,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The five patches of a run stand for five images of one patch.
+    many = replace(program, input=replace(program.input, height=4, batch=5))
+    beats = make_images(3, program)
+    assert many.input.beats(16) == beats.shape[1]
+    clip = b"GELU_CLIP = 2562"
+    wrong = change(files, "hls/kernels/gelu.hpp", clip, b"GELU_CLIP = 2000")
+    with pytest.raises(
+        VerificationError,
+        match=r"in \d of 3 runs of 5 images\. First: run \d \(images \d+ to \d+\), instruction 8 ",
+    ):
+        verify_csim(wrong, many, beats)
+
+    def spoilt(*arguments: object, **options: object) -> CsimResult:
+        result = real_run_csim(*arguments, **options)  # type: ignore[arg-type]
+        result.outputs[1, 3, 2] += 5
+        return result
+
+    five = replace(many, output=replace(program.output, rows=5))
+    monkeypatch.setattr(verify, "run_csim", spoilt)
+    with pytest.raises(
+        VerificationError, match=r"First: image 8 \(run 1\), output vector 3, lane 2: "
+    ):
+        verify_csim(files, five, beats)
+
+
 def test_error_codes_are_compared(
     files: dict[str, bytes], program: Program, make_images: Images
 ) -> None:

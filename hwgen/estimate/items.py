@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the sequencer (``kernels_rtl/sequencer.sv``) makes of an instruction: items for the issuer,
+each with the tile that the loader brings for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from hwgen.estimate.work import Counts
+from hwgen.numerics.layer_norm import NormaliseConstants
+from hwgen.program.fields import Buffer
+from hwgen.program.instructions import Attention, Matmul
+
+PARAMETER_BEATS = 8
+
+
+class Kind(Enum):
+    """What an item does."""
+
+    PASS = auto()
+    """Rows through the array."""
+    MEASURE = auto()
+    """Rows of the residual buffer through the row statistics."""
+    NORMALISE = auto()
+    """Row statistics become means and ratios."""
+    SOFTMAX = auto()
+    """The table of exponentials is filled."""
+
+
+class Place(Enum):
+    """Where rows are read and written; the issuer keeps a writer's times for each."""
+
+    NOTHING = auto()
+    RESIDUAL = auto()
+    WORK = auto()
+    VALUE = auto()
+    OUTPUT = auto()
+    SCORES = auto()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile: ``beats`` of the weight stream, or, where 0, keys or values from ``source``."""
+
+    beats: int = 0
+    parameters: bool = False
+    source: Place = Place.NOTHING
+
+
+@dataclass(frozen=True)
+class Item:
+    """The issuer's unit of work; ``source`` and ``target`` are (place, address of slice 0)."""
+
+    kind: Kind
+    rows: int = 0
+    source: tuple[Place, int] = (Place.NOTHING, 0)
+    residual: int | None = None
+    tile: Tile | None = None
+    last: bool = False
+    channels: bool = False
+    target: tuple[Place, int] = (Place.NOTHING, 0)
+
+
+_PLACES = {
+    Buffer.RESIDUAL: Place.RESIDUAL,
+    Buffer.WORK: Place.WORK,
+    Buffer.VALUE: Place.VALUE,
+    Buffer.OUTPUT: Place.OUTPUT,
+}
+
+
+class Sequencer:
+    """Keeps what is known of the residual stream: which matrix was measured, and normalised how."""
+
+    def __init__(self, lanes: int) -> None:
+        self._lanes = lanes
+        self._measured: tuple[int, int, int] | None = None
+        self._measured_rows = 0
+        self._normalised: NormaliseConstants | None = None
+        self._normalised_rows = 0
+
+    def loaded(self, buffer: Buffer) -> None:
+        """A LOAD wrote to ``buffer``."""
+        if buffer == Buffer.RESIDUAL:
+            self._measured = None
+
+    def matmul(self, op: Matmul, rows: int) -> Iterator[Item]:
+        """Output slice by output slice; reduction slices inside."""
+        source = (Place.RESIDUAL if op.normalise else Place.WORK, op.source_address)
+        if op.normalise:
+            yield from self._normalise(op, rows)
+        target = (_PLACES[op.destination_buffer], op.destination_address)
+        two_passes = bool(op.normalise and op.residual)
+        for _ in range(op.output_slices):
+            for k in range(op.reduction_slices):
+                final = k == op.reduction_slices - 1
+                last = final and not two_passes
+                parameters = k == 0
+                beats = self._lanes + PARAMETER_BEATS * parameters
+                yield Item(
+                    Kind.PASS, rows, source, tile=Tile(beats, parameters), last=last,
+                    channels=last, target=target,
+                    residual=op.residual_address if op.residual and last else None,
+                )  # fmt: skip
+            if two_passes:
+                yield Item(
+                    Kind.PASS, rows, residual=op.residual_address, last=True, channels=True,
+                    target=target,
+                )  # fmt: skip
+        if op.destination_buffer == Buffer.RESIDUAL:
+            stride = op.destination_stride if op.output_slices > 1 else 0
+            self._measured = (op.destination_address, stride, op.output_slices)
+            self._measured_rows = rows
+            self._normalised = None
+
+    def _normalise(self, op: Matmul, rows: int) -> Iterator[Item]:
+        source = (Place.RESIDUAL, op.source_address)
+        stride = op.source_stride if op.reduction_slices > 1 else 0
+        matrix = (op.source_address, stride, op.reduction_slices)
+        known = self._measured == matrix and self._measured_rows >= rows
+        if not known:
+            for _ in range(op.reduction_slices):
+                yield Item(Kind.MEASURE, rows, source)
+            self._measured, self._measured_rows = matrix, rows
+        if not (
+            known and self._normalised == op.normalise_constants and self._normalised_rows >= rows
+        ):
+            yield Item(Kind.NORMALISE, source=source)
+            self._normalised, self._normalised_rows = op.normalise_constants, rows
+
+    def attention(self, op: Attention, counts: Counts) -> Iterator[Item]:
+        """Head by head: scores key tile by key tile, then values."""
+        key_tiles = range(-(-counts.keys // self._lanes))
+        parts = range(op.head_slices)
+        query, target = (Place.WORK, op.query_address), (Place.WORK, op.destination_address)
+        scores = (Place.SCORES, 0)
+        yield Item(Kind.SOFTMAX)
+        for _ in range(op.heads):
+            for _ in key_tiles:
+                for part in parts:
+                    yield Item(
+                        Kind.PASS, counts.rows, query, tile=Tile(source=Place.WORK),
+                        last=part == parts[-1], target=scores,
+                    )  # fmt: skip
+            for _ in parts:
+                for key in key_tiles:
+                    yield Item(
+                        Kind.PASS, counts.rows, scores, tile=Tile(source=Place.VALUE),
+                        last=key == key_tiles[-1], target=target,
+                    )  # fmt: skip

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cycles that the RTL takes from one event to another: what ``kernels_rtl/latency_pkg.sv``,
+``mac_pkg.sv`` and ``engine_pkg.sv`` say, for the cycle model. A test keeps the two together.
+"""
+
+from dataclasses import dataclass
+
+READ = 2
+REQUANTISE = 4
+ROOT = 3 + 6
+SCALE_RATIO = 3
+GELU = 7 + REQUANTISE
+EPILOGUE = REQUANTISE + GELU + 1
+ROW_ACCUMULATOR = 2
+SOFTMAX = 2
+NORMALISE = REQUANTISE
+ROW_NORMALISATION = 6 + ROOT + SCALE_RATIO
+CHAIN = 8
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Distances of an engine with ``lanes`` lanes."""
+
+    lanes: int
+
+    @property
+    def _tree(self) -> int:
+        return (self.lanes - 1).bit_length()
+
+    @property
+    def array_at(self) -> int:
+        """Issue of a row to its entry into the array."""
+        return READ + NORMALISE
+
+    @property
+    def sums_at(self) -> int:
+        """Issue of a row to its partial sums."""
+        return self.array_at + 3 + CHAIN + (self.lanes // CHAIN - 1).bit_length()
+
+    @property
+    def epilogue_at(self) -> int:
+        """Issue of a row to its entry into the epilogue, where softmax's ratio meets it."""
+        return READ + SOFTMAX + self._tree + ROW_ACCUMULATOR + ROOT + SCALE_RATIO
+
+    @property
+    def result_at(self) -> int:
+        """Issue of a row to its result."""
+        return self.epilogue_at + EPILOGUE
+
+    @property
+    def after_write(self) -> int:
+        """Issue of a row to that of a row that reads its result from a buffer."""
+        return self.result_at + 1
+
+    @property
+    def after_maximum(self) -> int:
+        """The same, where the row maximum is needed."""
+        return self.result_at + 1 + self._tree + ROW_ACCUMULATOR + 2
+
+    @property
+    def after_statistics(self) -> int:
+        """The same, where the row's sum and squares are needed."""
+        return self.result_at + 2 + self._tree + ROW_ACCUMULATOR + 2
+
+    @property
+    def after_normalise(self) -> int:
+        """Start of the walk over the row statistics to the first row that is normalised."""
+        return 2 + ROW_NORMALISATION + 2

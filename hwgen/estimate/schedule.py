@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine in time: when each item starts, by the rules of ``kernels_rtl/issuer.sv``, with tiles
+brought by loader and filler (``tile_loader.sv``, ``tile_filler.sv``) from the weight stream.
+
+Times are cycles from the start of the run. Row ``r`` of an item that starts in cycle ``t`` is sent
+in cycle ``t + 1 + r``.
+"""
+
+from collections import Counter, deque
+from dataclasses import dataclass
+
+from hwgen.estimate.items import Item, Kind, Place, Tile
+from hwgen.estimate.latency import Latency
+from hwgen.estimate.result import Cause
+from hwgen.estimate.stream import ReadStream
+from hwgen.estimate.timing import Timing
+from hwgen.program.engine import EngineConfig
+
+QUEUE = 4
+"""Items, and tiles, that the sequencer may be ahead."""
+SQUARE_WRITE = 3
+"""Last vector of a tile read from its buffer to the tile being whole in the square."""
+SQUARE_READ = 3
+"""A vector read from the square to the array's weight port."""
+WALK = 3
+"""Decoding an instruction up to its first item, with nothing before it under way."""
+
+
+@dataclass
+class _Writer:
+    """First and last row of the last item that wrote to a place, and the matrix it wrote."""
+
+    first: int
+    last: int
+    base: int
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """When a tile can be used, and how long its loader waited for the weight stream."""
+
+    ready: int
+    starved: int
+
+
+class Schedule:
+    """Issuer, loader, filler and stream of one engine during one run.
+
+    Attributes:
+        free: cycle in which the next item could start.
+        busy: cycles in which a row was sent, since the last ``settle``.
+    """
+
+    def __init__(self, engine: EngineConfig, timing: Timing) -> None:
+        self._lanes = engine.lanes
+        self._timing = timing
+        self._latency = Latency(engine.lanes)
+        self._stream = ReadStream(engine, timing)
+        self._writers: dict[Place, _Writer] = {}
+        self._work_writes: deque[tuple[int, int]] = deque(maxlen=8)
+        self._value_writes: deque[tuple[int, int]] = deque(maxlen=8)
+        self._normalised = 0
+        self._starts: deque[int] = deque([0] * (QUEUE + 1), maxlen=QUEUE + 1)
+        # Loader: free to take a tile; shadow weights and channel parameters free to be overwritten.
+        self._loader = self._shadow = self._channels = 0
+        # Filler: free to take a tile; each half of the square free to be overwritten.
+        self._filler = 0
+        self._halves = [0, 0]
+        self._half = 0
+        self.free = timing.startup
+        self.busy = 0
+        self._stalls: Counter[Cause] = Counter({Cause.STARTUP: timing.startup})
+
+    @property
+    def ddr_cycles(self) -> int:
+        """Cycles in which data arrived from memory."""
+        return self._stream.busy
+
+    def settle(self) -> tuple[int, dict[Cause, int]]:
+        """Busy and stall cycles since the last call."""
+        busy, stalls = self.busy, {cause: n for cause, n in self._stalls.items() if n}
+        self.busy, self._stalls = 0, Counter()
+        return busy, stalls
+
+    def wait(self, until: int, cause: Cause) -> None:
+        """Nothing starts before ``until``."""
+        if until > self.free:
+            self._stalls[cause] += until - self.free
+            self.free = until
+
+    def load(self, beats: int) -> int:
+        """LOAD: nothing else runs. Returns the cycle of the last write."""
+        self.wait(self._settled(), Cause.PIPELINE)
+        begin = self.free + WALK
+        last = max(self._stream.fetch(beats), begin + beats)
+        self._stream.release(beats, last)
+        self._loader = last
+        self.wait(begin + beats, Cause.ISSUE)
+        self.wait(last, Cause.MEMORY)
+        self.wait(last + WALK, Cause.ISSUE)
+        return last
+
+    def run(self, item: Item) -> int:
+        """Starts an item as soon as the issuer would. Returns the cycle of its last result."""
+        arrival = self._tile(item.tile) if item.tile else _Arrival(0, 0)
+        late = max(0, arrival.ready - self.free)
+        self.wait(arrival.ready - min(late, arrival.starved), Cause.TILE_LOAD)
+        self.wait(arrival.ready, Cause.MEMORY)
+        until, cause = self._dependency(item)
+        self.wait(until, cause)
+        start = self.free
+        self._starts.append(start)
+        if item.kind in (Kind.NORMALISE, Kind.SOFTMAX):
+            self._normalised = start if item.kind is Kind.NORMALISE else self._normalised
+            self._stalls[Cause.ISSUE] += 1
+            self.free = start + 1
+            return 0
+        self.busy += item.rows
+        self.free = start + item.rows
+        if item.rows == 1:
+            # The counters must see the row before they are asked.
+            self._stalls[Cause.ISSUE] += 1
+            self.free += 1
+        return self._sent(item, start + 1, start + item.rows)
+
+    def _sent(self, item: Item, first: int, last: int) -> int:
+        """Keeps what later items and tiles depend on."""
+        swap = first + self._latency.array_at
+        if item.tile:
+            self._shadow = swap + 1
+        if item.channels:
+            self._channels = first + self._latency.epilogue_at
+        place, base = item.target
+        if item.kind is Kind.MEASURE:
+            place, base = item.source
+        elif not item.last:
+            return 0
+        self._writers[place] = _Writer(first, last, base)
+        if place in (Place.WORK, Place.VALUE):
+            writes = self._work_writes if place is Place.WORK else self._value_writes
+            writes.append((first + 1, last + 1 + self._latency.after_write))
+        return last + self._latency.result_at
+
+    def _settled(self) -> int:
+        """Cycle in which everything issued has arrived."""
+        ends = [w.last + 1 + self._distance(place) for place, w in self._writers.items()]
+        return max([self.free, *ends])
+
+    def _distance(self, place: Place) -> int:
+        match place:
+            case Place.RESIDUAL:
+                return self._latency.after_statistics
+            case Place.SCORES:
+                return self._latency.after_maximum
+            case _:
+                return self._latency.after_write
+
+    def _follows(self, place: Place, base: int) -> int:
+        """Cycle from which an item may read a matrix: row by row behind its writer, or after it."""
+        writer = self._writers.get(place)
+        if writer is None:
+            return 0
+        distance = self._distance(place)
+        after = writer.last + 1 + distance
+        return min(after, writer.first + 1 + distance) if writer.base == base else after
+
+    def _dependency(self, item: Item) -> tuple[int, Cause]:
+        match item.kind:
+            case Kind.MEASURE:
+                writer = self._writers.get(Place.RESIDUAL)
+                distance = self._distance(Place.RESIDUAL)
+                return (writer.last + 1 + distance if writer else 0), Cause.NORMALISE
+            case Kind.NORMALISE:
+                return self._follows(*item.source), Cause.NORMALISE
+            case Kind.SOFTMAX:
+                writer = self._writers.get(Place.WORK)
+                after = self._latency.after_write
+                return (writer.last + 1 + after if writer else 0), Cause.SOFTMAX
+        until = 0
+        if item.source[0] is Place.RESIDUAL:
+            until = self._normalised + 1 + self._latency.after_normalise
+        elif item.source[0] is not Place.NOTHING:
+            until = self._follows(*item.source)
+        if item.residual is not None:
+            until = max(until, self._follows(Place.RESIDUAL, item.residual))
+        return until, Cause.PIPELINE
+
+    def _tile(self, tile: Tile) -> _Arrival:
+        """Brings a tile into the shadow weights."""
+        # The sequencer pushes a tile with its item, when the queue has room for it.
+        pushed = self._starts[0] + 1
+        begin = max(self._loader, self._shadow, pushed)
+        if tile.parameters:
+            begin = max(begin, self._channels)
+        if not tile.beats:
+            return self._square(tile, begin, pushed)
+        arrived = self._stream.fetch(tile.beats)
+        end = max(begin + tile.beats, arrived)
+        self._stream.release(tile.beats, end)
+        self._loader = end + 1
+        return _Arrival(end + 1, end - begin - tile.beats)
+
+    def _square(self, tile: Tile, begin: int, pushed: int) -> _Arrival:
+        """Keys or values, by way of the square."""
+        half = self._half
+        fill = max(self._filler, self._halves[half], pushed)
+        writes = self._work_writes if tile.source is Place.WORK else self._value_writes
+        for first, settled in writes:
+            if first <= fill < settled:
+                fill = settled
+        self._filler = fill + self._lanes + 1
+        self._half = 1 - half
+        begin = max(begin, fill + self._lanes + SQUARE_WRITE)
+        end = begin + self._lanes
+        self._halves[half] = end + 1
+        self._loader = end + 1
+        return _Arrival(end + 1 + SQUARE_READ, 0)

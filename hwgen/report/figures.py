@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures as text, the same on the page and in the terminal."""
+
+from hwgen.report.schema import Report, Resources
+
+RESOURCE_NAMES = {
+    "lut": "LUT",
+    "ff": "Flip-flops",
+    "dsp": "DSP48E2",
+    "bram36": "Block RAM",
+    "uram": "UltraRAM",
+}
+
+
+def figure(value: float) -> str:
+    """A number with three significant digits or more, thousands apart."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share as a percentage; ``unknown`` where it is None."""
+    return "unknown" if share is None else f"{100 * share:.{digits}f}%"
+
+
+def signed_percent(share: float | None) -> str:
+    """A difference as a percentage with its sign; empty where it is None."""
+    return "" if share is None else f"{100 * share:+.1f}%"
+
+
+def images(count: int) -> str:
+    """So many images."""
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def run_name(report: Report) -> str:
+    """What one run takes in."""
+    return "an image" if report.batch == 1 else f"a run of {report.batch} images"
+
+
+def shares(used: Resources, limits: Resources) -> dict[str, float]:
+    """Share of the board that each known resource takes."""
+    amounts = ((name, getattr(used, name), getattr(limits, name)) for name in RESOURCE_NAMES)
+    return {name: used / limit for name, used, limit in amounts if used is not None and limit}

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report's figures do not say, from what is known so far."""
+
+from hwgen.report.figures import images
+from hwgen.report.schema import Report, RtlResult
+
+_PREDICTED = (
+    "Cycles are predicted by a model of the engine; RTL simulation has not confirmed them "
+    "(hwgen verify DIR --level rtl does)."
+)
+_TWIN = (
+    " The multipliers of the array were C++ that is equal to them in every cycle; all else was the "
+    "SystemVerilog."
+)
+_NO_VENDOR = (
+    "Vitis HLS and Vivado have not been run, and no board. The clock is a target, not a result: "
+    "whether the engine can be placed and routed at it is open."
+)
+_CPP = (
+    "How many cycles the HLS C++ takes is unknown; all cycles here are those of the SystemVerilog "
+    "engine."
+)
+
+
+def limits(report: Report) -> tuple[str, ...]:
+    """Sentences that are true of the report as it stands."""
+    rtl = report.verification.rtl
+    found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _NO_VENDOR, _CPP]
+    if report.source.startswith("preset:"):
+        found.append(
+            f"{report.source.removeprefix('preset:')} is a preset with random weights: its speed "
+            "and size are the network's, its answers mean nothing."
+        )
+    return tuple(found)
+
+
+def _measured(rtl: RtlResult) -> str:
+    return (
+        f"Cycles are those of RTL simulation ({images(rtl.images)}) with a model of the memory "
+        f"({rtl.memory}); the memory of a board may be slower."
+        + (_TWIN if rtl.array == "twin" else "")
+    )
+
+
+def _resources(report: Report) -> str:
+    if report.resources.yosys is None:
+        return "Resources are predicted; no synthesis has confirmed them."
+    return "Resources are predicted, and counted by Yosys; Vivado may need more or fewer."

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the operands of a MATMUL or ATTENTION lie in their buffers (docs/program.md, section 5),
+// and how many beats it takes from the weight stream. One multiplier serves all products, one after
+// the other, with a register at every step:
+//
+//   step   MATMUL                              ATTENTION
+//   0      output slices * reduction slices    heads * slices of a head
+//   1      source                              rows * slices of keys, against SCORE_DEPTH
+//   2      destination                         -
+//   3      residual operand                    queries
+//   4      -                                   keys
+//   5      -                                   values
+//   6      -                                   destination
+//
+// Of an operand the product is (slices - 1) * stride: where its last slice begins.
+module operand_check
+  import hwgen_program_pkg::*;
+#(
+    parameter int LANES = 64,
+    parameter int SCORE_DEPTH = 1024,
+    parameter int RESIDUAL_DEPTH = 5632,
+    parameter int WORK_DEPTH = 10240,
+    parameter int VALUE_DEPTH = 4096
+) (
+    input logic clk,
+    input logic reset,
+
+    // The instruction and its counts stay from start to done.
+    input logic        start,
+    input logic        is_matmul,
+    /* verilator lint_off UNUSEDSIGNAL */  // the fields that place operands
+    input matmul_t     matmul,
+    input attention_t  attention,
+    /* verilator lint_on UNUSEDSIGNAL */
+    input logic [15:0] rows,
+    input logic [15:0] keys,
+    input logic [15:0] key_slices,
+    input logic [31:0] output_vectors,
+
+    output logic        done,   // for one cycle
+    output logic        legal,  // with it
+    output logic [39:0] beats   // likewise; zero for ATTENTION
+);
+
+  localparam int LANE_BITS = $clog2(LANES);
+  // A step's result counts four cycles after it: factors, product, sum, comparison.
+  localparam logic [3:0] MATMUL_END = 4'd3 + 4'd4;
+  localparam logic [3:0] ATTENTION_END = 4'd6 + 4'd4;
+  localparam logic [3:0] IDLE = '1;
+  localparam logic [3:0] PRODUCT_OF_0 = 4'd2;
+
+  typedef struct packed {
+    logic compared;  // the end with the depth
+    logic operand;   // has slices and rows
+    logic [23:0] slices;
+    logic [15:0] stride;
+    logic [15:0] address;
+    logic [15:0] rows;
+    logic [3:0] buffer;
+  } request_t;
+
+  logic [3:0] step;
+  logic [23:0] head_slices;
+  request_t request;
+
+  always_comb begin
+    request = '0;
+    if (is_matmul) begin
+      request.compared = 1'b1;
+      request.operand = 1'b1;
+      request.rows = rows;
+      unique case (step)
+        4'd0: begin
+          request.compared = 1'b0;
+          request.operand  = 1'b0;
+          request.slices   = 24'(matmul.output_slices);
+          request.stride   = matmul.reduction_slices;
+        end
+        4'd1: begin
+          request.slices  = 24'(matmul.reduction_slices);
+          request.stride  = matmul.source_stride;
+          request.address = matmul.source_address;
+          request.buffer  = matmul.source_buffer;
+        end
+        4'd2: begin
+          request.slices  = 24'(matmul.output_slices);
+          request.stride  = matmul.destination_stride;
+          request.address = matmul.destination_address;
+          request.buffer  = matmul.destination_buffer;
+        end
+        default: begin
+          request.compared = matmul.residual && step == 4'd3;
+          request.operand  = matmul.residual && step == 4'd3;
+          request.slices   = 24'(matmul.output_slices);
+          request.stride   = matmul.residual_stride;
+          request.address  = matmul.residual_address;
+          request.buffer   = BUFFER_RESIDUAL;
+        end
+      endcase
+    end else begin
+      request.compared = step == 4'd1 || (step >= 4'd3 && step <= 4'd6);
+      request.operand = step >= 4'd3 && step <= 4'd6;
+      request.slices = head_slices;
+      request.rows = rows;
+      request.buffer = BUFFER_WORK;
+      unique case (step)
+        4'd0: begin
+          request.slices = 24'(attention.heads);
+          request.stride = 16'(attention.head_slices);
+        end
+        4'd1: begin
+          request.slices = 24'(rows);
+          request.stride = key_slices;
+          request.rows   = '0;
+        end
+        4'd3: begin
+          request.stride  = attention.query_stride;
+          request.address = attention.query_address;
+        end
+        4'd4: begin
+          request.stride  = attention.key_stride;
+          request.address = attention.key_address;
+          request.rows    = keys;
+        end
+        4'd5: begin
+          request.stride  = attention.value_stride;
+          request.address = attention.value_address;
+          request.rows    = keys;
+          request.buffer  = BUFFER_VALUE;
+        end
+        default: begin
+          request.stride  = attention.destination_stride;
+          request.address = attention.destination_address;
+        end
+      endcase
+    end
+  end
+
+  // Factors.
+  logic compared_1, operand_1;
+  logic [23:0] factor;
+  logic [15:0] stride, address, rows_1;
+  logic [3:0] buffer;
+
+  always_ff @(posedge clk) begin
+    compared_1 <= request.compared;
+    operand_1 <= request.operand;
+    factor <= request.slices - 24'(request.operand);
+    stride <= request.stride;
+    address <= request.address;
+    rows_1 <= request.rows;
+    buffer <= request.buffer;
+  end
+
+  // Product. An operand of no slices has a factor below zero, one of a single slice needs no stride.
+  logic compared_2, misshaped;
+  logic [39:0] product;
+  logic [16:0] base;
+  logic [31:0] depth_2;
+
+  always_ff @(posedge clk) begin
+    compared_2 <= compared_1;
+    misshaped <= operand_1 && (&factor || rows_1 == '0 || (factor != '0 && stride < rows_1));
+    product <= factor * stride;
+    base <= 17'(address) + 17'(rows_1);
+    unique case (buffer)
+      BUFFER_RESIDUAL: depth_2 <= 32'(RESIDUAL_DEPTH);
+      BUFFER_WORK: depth_2 <= operand_1 ? 32'(WORK_DEPTH) : 32'(SCORE_DEPTH);
+      BUFFER_VALUE: depth_2 <= 32'(VALUE_DEPTH);
+      default: depth_2 <= output_vectors;
+    endcase
+  end
+
+  // Sum.
+  logic compared_3, misshaped_3;
+  logic [40:0] last_end;
+  logic [31:0] depth_3;
+
+  always_ff @(posedge clk) begin
+    compared_3 <= compared_2;
+    misshaped_3 <= misshaped;
+    last_end <= 41'(product) + 41'(base);
+    depth_3 <= depth_2;
+  end
+
+  // Comparison.
+  logic failed;
+
+  always_ff @(posedge clk) begin
+    if (start) failed <= 1'b0;
+    else if (misshaped_3 || (compared_3 && last_end > 41'(depth_3))) failed <= 1'b1;
+  end
+
+  assign legal = !failed;
+
+  always_ff @(posedge clk) begin
+    done <= !start && step == (is_matmul ? MATMUL_END - 4'd1 : ATTENTION_END - 4'd1);
+    if (step == PRODUCT_OF_0) begin
+      head_slices <= product[23:0];
+      beats <= is_matmul ? (40'(product) << LANE_BITS) + {21'b0, matmul.output_slices, 3'b0} : '0;
+    end
+    if (reset) step <= IDLE;
+    else if (start) step <= '0;
+    else if (step != IDLE) step <= step + 1'b1;
+  end
+
+endmodule

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bench of kernels_rtl/sequencer.sv: the items, tiles and fills of random programs, good ones and
+changed ones, against the loops of docs/program.md in Python.
+
+Programs come from a pickle named by ``HWGEN_BENCH_CASES``, all of one engine.
+"""
+
+import os
+import pickle
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import RisingEdge
+
+from hwgen.golden.interpreter import legal
+from hwgen.program.extent import load_beats, parameter_beats, reads, writes
+from hwgen.program.fields import Buffer
+from hwgen.program.instructions import (
+    Attention,
+    End,
+    Instruction,
+    Load,
+    Matmul,
+    SetTokens,
+    encode,
+)
+from hwgen.program.program import Program
+from hwgen.program.status import ErrorCode
+from sim.lanes import idle, start_clock
+from sim.structs import enumeration, struct
+
+SOURCE, ITEM, LOAD = (enumeration(name) for name in ("source_t", "item_kind_t", "load_kind_t"))
+SCORES = 4
+TIMEOUT = 300_000
+Order = dict[str, int]
+NORMALISE_FIELDS = (
+    "columns", "mean_multiplier", "epsilon", "normalise_multiplier", "normalise_shift",
+)  # fmt: skip
+GELU_FIELDS = ("gelu_one", "gelu_slope", "gelu_multiplier", "gelu_shift")
+
+
+@dataclass
+class Streams:
+    """What the sequencer sends. Of an order only the fields that mean something."""
+
+    items: list[Order] = field(default_factory=list)
+    loads: list[Order] = field(default_factory=list)
+    fills: list[Order] = field(default_factory=list)
+    error: ErrorCode = ErrorCode.NONE
+
+
+@dataclass
+class Model:
+    """A run: what docs/program.md says of each instruction."""
+
+    program: Program
+    streams: Streams = field(default_factory=Streams)
+    tokens: list[int] = field(default_factory=lambda: [0] * 8)
+    # Address, stride, slices and rows whose statistics are there; constants of the means.
+    measured: tuple[int, int, int, int] | None = None
+    normalised: tuple[int, ...] | None = None
+
+    def run(self, instructions: Sequence[Instruction], error: ErrorCode) -> Streams:
+        """``error`` comes with the last item instead of END."""
+        for op in instructions:
+            if isinstance(op, End):
+                break
+            if self.streams.error != ErrorCode.NONE:
+                self._discard(op)
+            elif not self._step(op):
+                self.streams.error = ErrorCode.OUT_OF_RANGE
+                self._discard(op)
+        if self.streams.error == ErrorCode.NONE:
+            self.streams.error = error
+        return self.streams
+
+    def _discard(self, op: Instruction) -> None:
+        beats = 0
+        if isinstance(op, Load):
+            beats = load_beats(op)
+        elif isinstance(op, Matmul):
+            beats = parameter_beats(op, self.program.engine)
+        if beats:
+            self.streams.loads.append({"kind": LOAD["LOAD_DISCARD"], "beats": beats})
+
+    def _count(self, given: int, register: int) -> int | None:
+        if not register:
+            return given
+        return self.tokens[register - 1] if register <= len(self.tokens) else None
+
+    def _step(self, op: Instruction) -> bool:
+        """False: the instruction is illegal."""
+        match op:
+            case SetTokens():
+                if op.register >= len(self.tokens):
+                    return False
+                self.tokens[op.register] = op.rows
+            case Load():
+                kind = "LOAD_RESIDUAL" if op.destination_buffer == Buffer.RESIDUAL else "LOAD_WORK"
+                order = {"kind": LOAD[kind], "address": op.destination_address}
+                if kind == "LOAD_WORK":
+                    order["offset_binary"] = op.offset_binary
+                else:
+                    self.measured = None
+                self.streams.loads.append(order | {"beats": load_beats(op)})
+            case Matmul():
+                rows = self._count(op.rows, op.rows_register)
+                if rows is None or not self._legal(op, rows, 0):
+                    return False
+                self._matmul(op, rows)
+            case Attention():
+                rows = self._count(op.rows, op.rows_register)
+                keys = self._count(op.keys, op.keys_register)
+                if rows is None or keys is None or not self._legal(op, rows, keys):
+                    return False
+                self._attention(op, rows, keys)
+        return True
+
+    def _legal(self, op: Instruction, rows: int, keys: int) -> bool:
+        destination = writes(op, rows)
+        assert destination is not None
+        return legal(op, reads(op, rows, keys), destination, self.program)
+
+    def _prepare(self, op: Matmul, rows: int) -> None:
+        """Statistics and means, where those that are there are others."""
+        matrix = (op.source_address, op.source_stride, op.reduction_slices)
+        known = self.measured
+        if known is not None and op.reduction_slices == 1:
+            known = (known[0], op.source_stride, *known[2:])
+        if known is None or known[:3] != matrix or known[3] < rows:
+            for k in range(op.reduction_slices):
+                self.streams.items.append({
+                    "kind": ITEM["ITEM_MEASURE"], "rows": rows,
+                    "source_base": op.source_address,
+                    "source_address": op.source_address + k * op.source_stride,
+                    "first_slice": k == 0, "last_slice": k == op.reduction_slices - 1,
+                })  # fmt: skip
+            self.measured = (*matrix, rows)
+            self.normalised = None
+        constants = tuple(getattr(op, name) for name in NORMALISE_FIELDS)
+        known_means = self.normalised
+        if known_means is None or known_means[:-1] != constants or known_means[-1] < rows:
+            self.streams.items.append({
+                "kind": ITEM["ITEM_NORMALISE"], "rows": rows, "source_base": op.source_address,
+                **dict(zip(NORMALISE_FIELDS, constants, strict=True)),
+            })  # fmt: skip
+            self.normalised = (*constants, rows)
+
+    def _matmul(self, op: Matmul, rows: int) -> None:
+        lanes = self.program.engine.lanes
+        if op.normalise:
+            self._prepare(op, rows)
+        two = bool(op.normalise and op.residual)
+        wide = op.destination_buffer in (Buffer.RESIDUAL, Buffer.OUTPUT)
+        for o in range(op.output_slices):
+            final: Order = {
+                "last": 1, "has_channels": 1, "by_row": 0, "narrow": not wide, "gelu": op.gelu,
+                "residual": op.residual, "target": op.destination_buffer,
+                "target_address": op.destination_address + o * op.destination_stride,
+                "target_first": o == 0, "target_last": o == op.output_slices - 1,
+                "target_base": op.destination_address,
+            }  # fmt: skip
+            if op.gelu:
+                final |= {name: getattr(op, name) for name in GELU_FIELDS}
+            if op.residual:
+                final["residual_base"] = op.residual_address
+                final["residual_address"] = op.residual_address + o * op.residual_stride
+            for k in range(op.reduction_slices):
+                item = {
+                    "kind": ITEM["ITEM_PASS"], "rows": rows, "has_tile": 1, "first": k == 0,
+                    "source": SOURCE["SOURCE_RESIDUAL" if op.normalise else "SOURCE_WORK"],
+                    "source_address": op.source_address + k * op.source_stride,
+                    "last": 0, "gelu": 0, "residual": 0, "has_channels": 0,
+                }  # fmt: skip
+                if not op.normalise:
+                    item["source_base"] = op.source_address
+                if k == op.reduction_slices - 1 and not two:
+                    item |= final
+                self.streams.items.append(item)
+                self.streams.loads.append({
+                    "kind": LOAD["LOAD_TILE"], "parameters": k == 0,
+                    "beats": lanes + 8 * (k == 0),
+                })  # fmt: skip
+            if two:
+                again = {
+                    "kind": ITEM["ITEM_PASS"], "rows": rows, "has_tile": 0, "first": 0,
+                    "source": SOURCE["SOURCE_NONE"],
+                }  # fmt: skip
+                self.streams.items.append(again | final)
+        if op.destination_buffer == Buffer.RESIDUAL:
+            self.measured = (
+                op.destination_address, op.destination_stride, op.output_slices, rows,
+            )  # fmt: skip
+            self.normalised = None
+
+    def _attention(self, op: Attention, rows: int, keys: int) -> None:
+        lanes = self.program.engine.lanes
+        tiles = range(-(-keys // lanes))
+        self.streams.items.append({
+            "kind": ITEM["ITEM_SOFTMAX"], "exponent_multiplier": op.exponent_multiplier,
+            "output_multiplier": op.output_multiplier, "output_shift": op.output_shift,
+        })  # fmt: skip
+
+        def tile(from_value: bool, address: int, index: int) -> int:
+            count = min(lanes, keys - index * lanes)
+            self.streams.fills.append(
+                {"from_value": from_value, "address": address + index * lanes, "rows": count}
+            )
+            self.streams.loads.append({
+                "kind": LOAD["LOAD_SQUARE"], "parameters": 0, "transposed": from_value,
+                "beats": lanes,
+            })  # fmt: skip
+            return count
+
+        for head in range(op.heads):
+            slices = range(head * op.head_slices, (head + 1) * op.head_slices)
+            for t in tiles:
+                for s in slices:
+                    count = tile(False, op.key_address + s * op.key_stride, t)
+                    item: Order = {
+                        "kind": ITEM["ITEM_PASS"], "rows": rows, "has_tile": 1,
+                        "source": SOURCE["SOURCE_WORK"], "source_base": op.query_address,
+                        "source_address": op.query_address + s * op.query_stride,
+                        "first": s == slices[0], "last": s == slices[-1], "has_channels": 0,
+                        "gelu": 0, "residual": 0,
+                    }  # fmt: skip
+                    if s == slices[-1]:
+                        item |= {
+                            "by_row": 1, "by_ratio": 0, "row_multiplier": op.score_multiplier,
+                            "row_shift": op.score_shift, "narrow": 1, "keys": count,
+                            "target": SCORES, "target_address": t * rows,
+                            "target_first": t == 0, "target_last": t == tiles[-1],
+                        }  # fmt: skip
+                    self.streams.items.append(item)
+            for s in slices:
+                for t in tiles:
+                    count = tile(True, op.value_address + s * op.value_stride, t)
+                    item = {
+                        "kind": ITEM["ITEM_PASS"], "rows": rows, "has_tile": 1,
+                        "source": SOURCE["SOURCE_SCORES"], "source_address": t * rows,
+                        "first_slice": t == 0, "last_slice": t == tiles[-1], "keys": count,
+                        "first": t == 0, "last": t == tiles[-1], "has_channels": 0,
+                        "gelu": 0, "residual": 0,
+                    }  # fmt: skip
+                    if t == tiles[-1]:
+                        item |= {
+                            "by_row": 1, "by_ratio": 1, "narrow": 1, "target": Buffer.WORK,
+                            "target_base": op.destination_address,
+                            "target_address": op.destination_address + s * op.destination_stride,
+                        }  # fmt: skip
+                    self.streams.items.append(item)
+
+
+def changed(rng: np.random.Generator, program: Program) -> list[Instruction]:
+    """The program with one field of one instruction set to a value at or beyond a limit."""
+    engine = program.engine
+    instructions = list(program.instructions)
+    places = [i for i, op in enumerate(instructions) if not isinstance(op, Load | End)]
+    index = int(rng.choice(places))
+    op = instructions[index]
+    name = str(rng.choice([item.name for item in fields(op) if item.name != "opcode"]))
+    values = [0, 1, 2, 8, 9, 15]
+    if name.endswith("_buffer"):
+        values = list(Buffer)
+    elif name in ("residual", "gelu", "normalise"):
+        values = [0, 1]
+    elif "register" not in name and "shift" not in name and name != "head_slices":
+        depths = (engine.residual_depth, engine.work_depth, engine.value_depth, engine.max_rows)
+        values += [limit + step for limit in depths for step in (-1, 0, 1)] + [65535]
+    instructions[index] = replace(op, **{name: int(rng.choice(values))})
+    return instructions
+
+
+class Bench:
+    def __init__(self, dut: Any, seed: int) -> None:
+        self.dut, self.rng = dut, np.random.default_rng(seed)
+        self.cases: list[Program] = pickle.loads(
+            Path(os.environ["HWGEN_BENCH_CASES"]).read_bytes()
+        )
+
+    async def begin(self) -> None:
+        dut = self.dut
+        start_clock(dut)
+        for name in (
+            "instruction_valid", "instruction_error", "instruction_last", "item_ready",
+            "load_ready", "fill_ready",
+        ):  # fmt: skip
+            getattr(dut, name).value = 0
+        dut.everything_idle.value = 1
+        dut.reset.value = 1
+        await idle(dut, 4)
+        dut.reset.value = 0
+
+    async def run(
+        self, program: Program, instructions: Sequence[Instruction], error: ErrorCode, gaps: float
+    ) -> Streams:
+        """Sends the program; receivers are busy in a share of cycles ``gaps``."""
+        dut, rng = self.dut, self.rng
+        streams = Streams()
+        ports = (
+            (dut.item_valid, dut.item_ready, dut.item, struct("item_t"), streams.items),
+            (dut.load_valid, dut.load_ready, dut.load, struct("load_order_t"), streams.loads),
+            (dut.fill_valid, dut.fill_ready, dut.fill, struct("fill_t"), streams.fills),
+        )
+        bits = [
+            int.from_bytes(encode(op).astype("<u4").tobytes(), "little")
+            for op in instructions
+            if not isinstance(op, End)
+        ]
+        waiting = deque(bits)
+        dut.output_vectors.value = program.output.vectors(program.engine.lanes)
+        pending = 0  # cycles of work under way
+        alone = False  # that work is a LOAD, which nothing may overlap
+        for _ in range(TIMEOUT):
+            last = not waiting
+            dut.instruction_valid.value = int(rng.random() >= gaps)
+            dut.instruction_last.value = int(last)
+            dut.instruction_error.value = error if last else 0
+            dut.instruction_bits.value = waiting[0] if waiting else 0
+            for _, ready, *_ in ports:
+                ready.value = int(rng.random() >= gaps)
+            await RisingEdge(dut.clk)
+            if int(dut.done.value):
+                assert not pending and not waiting
+                streams.error = ErrorCode(int(dut.error_code.value))
+                dut.instruction_valid.value = 0
+                await RisingEdge(dut.clk)
+                return streams
+            # Everything is idle, a cycle late.
+            dut.everything_idle.value = int(pending == 0)
+            work = 0
+            for valid, ready, port, layout, orders in ports:
+                if int(valid.value):
+                    assert int(ready.value)
+                    assert not alone
+                    orders.append(layout.unpack(port.value))
+                    work = int(rng.integers(1, 12))
+            if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in (
+                LOAD["LOAD_TILE"],
+                LOAD["LOAD_SQUARE"],
+            ):
+                assert not pending
+                alone = True
+            pending = max(pending - 1, work)
+            alone = alone and pending > 0
+            if int(dut.instruction_valid.value) and int(dut.instruction_ready.value):
+                if last:
+                    error = ErrorCode.NONE
+                    dut.instruction_valid.value = 0
+                    gaps_after = 1.0
+                    gaps, kept = gaps_after, gaps
+                    # Receivers go on at the old pace; nothing else is sent.
+                    return await self._drain(streams, ports, pending, kept)
+                waiting.popleft()
+        raise AssertionError("the sequencer hangs")
+
+    async def _drain(self, streams: Streams, ports: Any, pending: int, gaps: float) -> Streams:
+        dut = self.dut
+        for _ in range(TIMEOUT):
+            await RisingEdge(dut.clk)
+            dut.everything_idle.value = int(pending == 0)
+            assert not any(int(valid.value) for valid, *_ in ports)
+            if int(dut.done.value):
+                assert not pending
+                streams.error = ErrorCode(int(dut.error_code.value))
+                return streams
+            pending = max(pending - 1, 0)
+        raise AssertionError("the sequencer is never done")

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequencer, issuer, tile path and storage, each on its own against a model in Python."""
+
+from pathlib import Path
+
+from hwgen.emit.rtl_program import rtl_program_package
+from hwgen.program.engine import EngineConfig
+from sim.runner import KERNELS, TOPS, run_bench
+from tests.csim.test_engine import SMALL
+
+ENGINE = EngineConfig(lanes=16, **SMALL)
+PACKAGES = ("latency_pkg", "mac_pkg", "engine_pkg")
+
+
+def run(top: str, folder: Path, file: Path | None = None, **parameters: int) -> None:
+    """Runs the bench of ``top``, whose submodules Verilator finds by their names."""
+    package = folder / "hwgen_program_pkg.sv"
+    package.write_text(rtl_program_package(ENGINE))
+    run_bench(
+        top,
+        f"bench_{top}",
+        folder,
+        [package, *(KERNELS / f"{name}.sv" for name in PACKAGES), file or KERNELS / f"{top}.sv"],
+        parameters={"LANES": ENGINE.lanes, **parameters},
+        # No part needs all constants of the packages; lint of the whole engine looks at those.
+        arguments=["-y", str(KERNELS), "-Wno-UNUSEDPARAM"],
+        optimise="-O0",
+    )
+
+
+def test_tile_square(tmp_path: Path) -> None:
+    run("tile_square", tmp_path)
+
+
+def test_tile_path(tmp_path: Path) -> None:
+    run("tile_path", tmp_path, TOPS / "tile_path.sv")
+
+
+def test_storage(tmp_path: Path) -> None:
+    run("storage", tmp_path, TOPS / "storage.sv")
