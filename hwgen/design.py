@@ -27,6 +27,7 @@ from hwgen.passes import canonicalise
 from hwgen.program.program import Program
 from hwgen.progress import Progress, silent
 from hwgen.report.html import html
+from hwgen.report.limits import random_weights, with_limits
 from hwgen.report.make import make_report, yosys_report
 from hwgen.report.schema import Report, RtlResult
 from hwgen.sim.rtl_build import Memory, Options, read_rtl
@@ -263,6 +264,7 @@ class Design:
         self._replace(report)
 
     def _replace(self, report: Report) -> None:
+        report = with_limits(report)
         if report == self._report:
             return
         self._report = report
@@ -301,7 +303,7 @@ def build(
     progress("reading the model", 0, 0)
     graph = source.graph(settings.input)
     settings = _effective(settings, target, graph)
-    images, notes = _calibration(calibration, source, graph, settings)
+    images = _calibration(calibration, source, graph, settings)
     canonical = canonicalise(graph)
     engine = settings.engine.resolve()
     tile_rows = timing_for(target, settings.clock_mhz).tile_rows(engine.lanes)
@@ -317,7 +319,7 @@ def build(
     single = single_rows(canonical) if settings.class_token_only else {}
     size = macs(canonical, single), parameters(graph)
     progress("estimating", 0, 0)
-    report = make_report(source.recorded, graph, size, program, target, settings, notes)
+    report = make_report(source.recorded, graph, size, program, target, settings)
     built = images[: TEST_BENCH_RUNS * settings.batch]
     return Design(source, settings, target, program, report, built=built)
 
@@ -379,17 +381,13 @@ def _need_calibration(path: Path) -> None:
 
 def _calibration(
     given: Data | np.ndarray | str | Path | None, source: Source, graph: Graph, config: Config
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Calibration images, uint8 (N, H, W, C), and what the report must say about them."""
+) -> np.ndarray:
+    """Calibration images, uint8 (N, H, W, C)."""
     shape = (graph.input.height, graph.input.width, graph.input.channels)
     if given is None:
-        note = (
-            f"{source.name} is a preset with random weights: its speed and size are the network's, "
-            "its answers mean nothing."
-        )
         warning = f"No calibration data: {RANDOM_CALIBRATION} random images are used."
-        _LOG.warning("%s %s", note, warning)
-        return _random((RANDOM_CALIBRATION, *shape), seed=0), (note,)
+        _LOG.warning("%s %s", random_weights(source.name), warning)
+        return _random((RANDOM_CALIBRATION, *shape), seed=0)
     if isinstance(given, np.ndarray):
         given = Data(given[..., None] if given.ndim == 3 else given)
     elif not isinstance(given, Data):
@@ -400,7 +398,7 @@ def _calibration(
             f"The calibration images are {images.dtype} of shape {images.shape}; {source.name} "
             f"takes uint8 of shape (N, {', '.join(map(str, shape))}): height, width, channels."
         )
-    return images, ()
+    return images
 
 
 def _random_images(report: Report, count: int, seed: int) -> np.ndarray:

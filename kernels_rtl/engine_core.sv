@@ -66,7 +66,7 @@ module engine_core
   /* verilator lint_on UNUSEDSIGNAL */
   load_order_t load_pushed, load_head;
   fill_t fill_pushed, fill_head;
-  logic everything_idle, loader_idle, all_settled, work_settled, value_settled, filler_idle;
+  logic everything_idle, items_taken, loader_idle, all_settled, work_settled, value_settled, filler_idle;
 
   sequencer #(
       .LANES(LANES),
@@ -94,6 +94,7 @@ module engine_core
       .fill_ready(fill_push_ready),
       .fill(fill_pushed),
       .everything_idle,
+      .items_taken,
       .done,
       .error_code
   );
@@ -172,6 +173,7 @@ module engine_core
   assign waits[6] = beat_ready && !beat_valid;
 
   always_ff @(posedge clk) begin
+    items_taken <= !item_valid;
     everything_idle <= !item_valid && all_settled && loader_idle && !fill_valid && filler_idle
         && !output_valid;
   end

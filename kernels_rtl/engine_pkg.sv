@@ -132,4 +132,7 @@ package engine_pkg;
 
   localparam int AFTER_NORMALISE = 2 + ROW_NORMALISATION + 2;
 
+  // Cycles from a row of one pass to the same row of the next: its sums are written, then read.
+  localparam int AFTER_SUM = READ + 2;
+
 endpackage

@@ -53,6 +53,7 @@ module issuer
   time_t [TARGETS-1:0] since_first, until_last;
   logic [TARGETS-1:0][15:0] written_base;
   time_t since_normalise;
+  logic [2:0] since_start;  // of the item before
   logic [$clog2(OUTPUT_DEPTH):0] under_way;
 
   function automatic time_t distance(input logic [3:0] target);
@@ -100,7 +101,8 @@ module issuer
       SOURCE_SCORES:
       source_ready = follows(TARGET_SCORES, 16'd0, since_first, until_last, written_base)
           && table_ready;
-      default: source_ready = 1'b1;
+      // Without a tile to wait for, few rows come back before their sums are stored.
+      default: source_ready = since_start >= 3'(AFTER_SUM - 1);
     endcase
     residual_ready = !item.residual || follows(
         BUFFER_RESIDUAL, item.residual_base, since_first, until_last, written_base);
@@ -196,6 +198,8 @@ module issuer
         end
       end
     end
+    if (start) since_start <= 3'd1;
+    else if (!(&since_start)) since_start <= since_start + 1'b1;
     if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
     if (start && item.kind == ITEM_NORMALISE) since_normalise <= '0;
 
@@ -209,6 +213,7 @@ module issuer
       until_last <= '0;
       since_first <= '0;
       since_normalise <= '0;
+      since_start <= '0;
       until_gelu <= '0;
     end
   end

@@ -42,7 +42,7 @@ module requantise #(
   logic signed [COARSE_BITS-1:0] coarse, fours;
   logic signed [FINE_BITS-1:0] fine, ones;
   logic signed [HALVES_BITS-1:0] halves;
-  logic fits, negative;
+  logic fits_sixteens, fits_fours, fits_ones, negative;
 
   assign sixteens = product >>> {half_shift[5:4], 4'd0};
   assign coarse = COARSE_BITS'(sixteens);
@@ -52,15 +52,17 @@ module requantise #(
 
   always_ff @(posedge clk) begin
     halves <= HALVES_BITS'(ones);
-    fits <= sixteens == PRODUCT_BITS'(coarse) && fours == COARSE_BITS'(fine)
-         && ones == FINE_BITS'(HALVES_BITS'(ones));
+    fits_sixteens <= sixteens == PRODUCT_BITS'(coarse);
+    fits_fours <= fours == COARSE_BITS'(fine);
+    fits_ones <= ones == FINE_BITS'(HALVES_BITS'(ones));
     negative <= product < 0;
   end
 
   // 4: round and saturate. Of what fits, one value rounds to beyond either limit; to see it before
   // the addition saves a comparison behind it.
-  logic beyond;
+  logic fits, beyond;
 
+  assign fits = fits_sixteens && fits_fours && fits_ones;
   assign beyond = !fits || halves == (negative ? {1'b1, {OUTPUT_BITS{1'b0}}}
                                                : {1'b0, {OUTPUT_BITS{1'b1}}});
 

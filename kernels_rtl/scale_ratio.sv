@@ -24,10 +24,10 @@ module scale_ratio (
   always_ff @(posedge clk) begin
     root_1 <= root;
     ratio_multiplier_1 <= ratio_multiplier;
-    shift_1 <= 8'(root_shift) + 8'(ratio_shift) - 8'(MULTIPLIER_BITS);
+    shift_1 <= 8'(root_shift) + 8'(ratio_shift);
 
     product <= root_1 * ratio_multiplier_1;
-    shift_2 <= shift_1;
+    shift_2 <= shift_1 - 8'(MULTIPLIER_BITS);
 
     // The rounding cannot carry out: the product is at most (2^16 - 1)^2.
     multiplier <= 16'((product + HALF) >> MULTIPLIER_BITS);

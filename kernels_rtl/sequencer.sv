@@ -38,6 +38,7 @@ module sequencer
     output fill_t fill,
 
     input logic everything_idle,  // a cycle ago: queues empty, nothing under way
+    input logic items_taken,      // a cycle ago: the queue of items was empty
 
     output logic       done,        // for one cycle
     output logic [7:0] error_code   // with it
@@ -137,7 +138,9 @@ module sequencer
   ) operands (
       .clk,
       .reset,
-      .start(state == CHECK),
+      // No other instruction leaves steps behind that would be taken for the next one's.
+      .start(state == CHECK && !fetched_last
+          && (opcode == OPCODE_MATMUL || opcode == OPCODE_ATTENTION)),
       .is_matmul,
       .matmul,
       .attention,
@@ -205,7 +208,9 @@ module sequencer
   logic ready;  // for all that the state sends
   always_comb begin
     unique case (state)
-      MEASURE, NORMALISE, SOFTMAX, TILE_AGAIN: ready = item_ready;
+      MEASURE, NORMALISE, TILE_AGAIN: ready = item_ready;
+      // Fills look at what has been issued: they must not overtake an item that writes their tile.
+      SOFTMAX: ready = item_ready && items_taken;
       TILES: ready = item_ready && load_ready;
       SCORES, VALUES: ready = item_ready && load_ready && fill_ready;
       LOAD_BEGIN: ready = load_ready && everything_idle;

@@ -35,6 +35,7 @@ from sim.lanes import idle, start_clock
 from sim.structs import enumeration, struct
 
 SOURCE, ITEM, LOAD = (enumeration(name) for name in ("source_t", "item_kind_t", "load_kind_t"))
+TILES = (LOAD["LOAD_TILE"], LOAD["LOAD_SQUARE"])
 SCORES = 4
 TIMEOUT = 300_000
 Order = dict[str, int]
@@ -279,9 +280,7 @@ def changed(rng: np.random.Generator, program: Program) -> list[Instruction]:
 class Bench:
     def __init__(self, dut: Any, seed: int) -> None:
         self.dut, self.rng = dut, np.random.default_rng(seed)
-        self.cases: list[Program] = pickle.loads(
-            Path(os.environ["HWGEN_BENCH_CASES"]).read_bytes()
-        )
+        self.cases: list[Program] = pickle.loads(Path(os.environ["HWGEN_BENCH_CASES"]).read_bytes())
 
     async def begin(self) -> None:
         dut = self.dut
@@ -307,32 +306,26 @@ class Bench:
             (dut.load_valid, dut.load_ready, dut.load, struct("load_order_t"), streams.loads),
             (dut.fill_valid, dut.fill_ready, dut.fill, struct("fill_t"), streams.fills),
         )
-        bits = [
-            int.from_bytes(encode(op).astype("<u4").tobytes(), "little")
+        # The last one carries the reason why there is no other.
+        waiting = deque(
+            (int.from_bytes(encode(op).astype("<u4").tobytes(), "little"), 0, 0)
             for op in instructions
             if not isinstance(op, End)
-        ]
-        waiting = deque(bits)
+        )
+        waiting.append((0, int(error), 1))
         dut.output_vectors.value = program.output.vectors(program.engine.lanes)
         pending = 0  # cycles of work under way
         alone = False  # that work is a LOAD, which nothing may overlap
         for _ in range(TIMEOUT):
-            last = not waiting
-            dut.instruction_valid.value = int(rng.random() >= gaps)
-            dut.instruction_last.value = int(last)
-            dut.instruction_error.value = error if last else 0
-            dut.instruction_bits.value = waiting[0] if waiting else 0
+            dut.instruction_valid.value = int(bool(waiting) and rng.random() >= gaps)
+            bits, reason, last = waiting[0] if waiting else (0, 0, 0)
+            dut.instruction_bits.value = bits
+            dut.instruction_error.value = reason
+            dut.instruction_last.value = last
             for _, ready, *_ in ports:
                 ready.value = int(rng.random() >= gaps)
             await RisingEdge(dut.clk)
-            if int(dut.done.value):
-                assert not pending and not waiting
-                streams.error = ErrorCode(int(dut.error_code.value))
-                dut.instruction_valid.value = 0
-                await RisingEdge(dut.clk)
-                return streams
-            # Everything is idle, a cycle late.
-            dut.everything_idle.value = int(pending == 0)
+            dut.everything_idle.value = int(pending == 0)  # a cycle late
             work = 0
             for valid, ready, port, layout, orders in ports:
                 if int(valid.value):
@@ -340,34 +333,87 @@ class Bench:
                     assert not alone
                     orders.append(layout.unpack(port.value))
                     work = int(rng.integers(1, 12))
-            if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in (
-                LOAD["LOAD_TILE"],
-                LOAD["LOAD_SQUARE"],
-            ):
+            if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in TILES:
                 assert not pending
                 alone = True
             pending = max(pending - 1, work)
             alone = alone and pending > 0
+            if int(dut.done.value):
+                assert not waiting and not pending
+                streams.error = ErrorCode(int(dut.error_code.value))
+                return streams
             if int(dut.instruction_valid.value) and int(dut.instruction_ready.value):
-                if last:
-                    error = ErrorCode.NONE
-                    dut.instruction_valid.value = 0
-                    gaps_after = 1.0
-                    gaps, kept = gaps_after, gaps
-                    # Receivers go on at the old pace; nothing else is sent.
-                    return await self._drain(streams, ports, pending, kept)
                 waiting.popleft()
         raise AssertionError("the sequencer hangs")
 
-    async def _drain(self, streams: Streams, ports: Any, pending: int, gaps: float) -> Streams:
-        dut = self.dut
-        for _ in range(TIMEOUT):
-            await RisingEdge(dut.clk)
-            dut.everything_idle.value = int(pending == 0)
-            assert not any(int(valid.value) for valid, *_ in ports)
-            if int(dut.done.value):
-                assert not pending
-                streams.error = ErrorCode(int(dut.error_code.value))
-                return streams
-            pending = max(pending - 1, 0)
-        raise AssertionError("the sequencer is never done")
+    async def check(
+        self,
+        program: Program,
+        instructions: Sequence[Instruction] | None = None,
+        error: ErrorCode = ErrorCode.NONE,
+        gaps: float = 0.0,
+    ) -> ErrorCode:
+        instructions = program.instructions if instructions is None else instructions
+        expected = Model(program).run(instructions, error)
+        found = await self.run(program, instructions, error, gaps)
+        for name in ("items", "loads", "fills"):
+            wanted, got = getattr(expected, name), getattr(found, name)
+            for index, (want, have) in enumerate(zip(wanted, got, strict=False)):
+                meant = {key: have[key] for key in want}
+                assert meant == {key: int(value) for key, value in want.items()}, (name, index)
+            assert len(wanted) == len(got), name
+        assert found.error == expected.error
+        return found.error
+
+
+@cocotb.test()
+async def good_programs(dut: Any) -> None:
+    """With receivers always ready, and often busy; then with an error that fetch has found."""
+    bench = Bench(dut, 0)
+    await bench.begin()
+    for program in bench.cases:
+        assert await bench.check(program) == ErrorCode.NONE
+        assert await bench.check(program, gaps=0.5) == ErrorCode.NONE
+        assert await bench.check(program, error=ErrorCode.MEMORY) == ErrorCode.MEMORY
+
+
+@cocotb.test()
+async def changed_programs(dut: Any) -> None:
+    """Whether they are legal is golden's word. What follows an illegal one is discarded."""
+    bench = Bench(dut, 1)
+    await bench.begin()
+    codes = []
+    for turn in range(60):
+        program = bench.cases[turn % len(bench.cases)]
+        instructions = changed(bench.rng, program)
+        reason = ErrorCode.UNKNOWN_OPCODE if turn % 5 == 0 else ErrorCode.NONE
+        codes.append(await bench.check(program, instructions, reason, 0.1 * (turn % 3)))
+    assert {ErrorCode.NONE, ErrorCode.OUT_OF_RANGE, ErrorCode.UNKNOWN_OPCODE} == set(codes)
+    assert codes.count(ErrorCode.OUT_OF_RANGE) >= 15
+
+
+@cocotb.test()
+async def nothing_is_kept_from_run_to_run(dut: Any) -> None:
+    """Token registers are zero again, and statistics are measured again."""
+    bench = Bench(dut, 2)
+    await bench.begin()
+    program = bench.cases[0]
+    matmul = next(op for op in program.instructions if isinstance(op, Matmul) and op.normalise)
+    known = replace(matmul, rows=3, rows_register=0)
+    by_register = replace(matmul, rows=3, rows_register=5)
+    none = ErrorCode.NONE
+    assert await bench.check(program, [known, known]) == none
+    assert await bench.check(program, [SetTokens(4, 2), by_register, known]) == none
+    assert await bench.check(program, [by_register]) == ErrorCode.OUT_OF_RANGE
+    assert await bench.check(program, [known]) == none
+    # The same within a run, after a reset in the middle of one.
+    running = cocotb.start_soon(bench.run(program, [SetTokens(4, 2), known], none, 0.5))
+    await idle(dut, 40)
+    running.cancel()
+    dut.instruction_valid.value = 0
+    dut.reset.value = 1
+    await idle(dut, 4)
+    dut.everything_idle.value = 1
+    dut.reset.value = 0
+    assert await bench.check(program, [by_register]) == ErrorCode.OUT_OF_RANGE
+    assert await bench.check(program, [known]) == none

@@ -241,3 +241,18 @@ def _simulations_in_the_test_cache(pytestconfig: pytest.Config) -> None:
     cache = getattr(pytestconfig, "cache", None)
     if cache is not None:
         os.environ.setdefault("HWGEN_CACHE", str(cache.mkdir("hwgen")))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What tests/rtl/test_network.py runs on."""
+    parser.addoption(
+        "--rtl",
+        metavar="builtin|hls|PATH",
+        help="the engine under test: ours, our C++, or a Verilog file or folder with a module "
+        "hwgen_engine, such as impl/verilog of Vitis HLS",
+    )
+    parser.addoption(
+        "--rtl-config",
+        metavar="FILE",
+        help="hwgen.yaml of the design that --rtl PATH was made from; default: the defaults",
+    )

@@ -218,3 +218,43 @@ def test_a_folder_without_its_list_of_files(folder: Path, manifest: str | None) 
 def test_no_image_is_said(design: Design, images: np.ndarray) -> None:
     with pytest.raises(DataError, match="No image was given"):
         design.predict(images[:0])
+
+
+def test_any_number_of_images_in_batches(design: Design, images: np.ndarray) -> None:
+    many = hwgen.build(PRESET, batch=4)
+    assert many.config.batch == many.program.input.batch == 4
+    for count in (1, 4, 5):
+        expected, found = design.predict(images[:count]), many.predict(images[:count])
+        np.testing.assert_array_equal(found.logits, expected.logits)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+
+
+def test_the_report_of_a_batch_is_of_a_run(design: Design) -> None:
+    one = design.report()
+    many = hwgen.build(PRESET, config=Config(batch=4)).report()
+    cycles = many["cycles"]["predicted"]
+    assert (one["batch"], many["batch"]) == (1, 4)
+    assert many["cycles_per_image"] == cycles / 4 < one["cycles_per_image"]
+    assert many["fps"] == pytest.approx(4 * 300e6 / cycles)
+    assert many["latency_ms"] == pytest.approx(cycles / 300e3)
+    assert many["macs"] == one["macs"]
+    assert many["mac_utilisation"] == pytest.approx(4 * many["macs"] / cycles / 64**2)
+
+
+def test_batches_in_c_simulation(images: np.ndarray, tmp_path: Path) -> None:
+    many = hwgen.build(PRESET, batch=3)
+    many.write(tmp_path / "out")
+    done: list[tuple[int, int]] = []
+    found = hwgen.open_design(tmp_path / "out").verify(
+        "csim",
+        Data(images[..., None], None),
+        progress=lambda name, n, total: done.append((n, total)) if name[0] == "C" else None,
+    )
+    assert found.csim is not None and found.csim.images == 5
+    assert len(found.int8) == 5
+    assert done == [(0, 5), (3, 5), (5, 5)]
+
+
+def test_a_batch_beyond_four_is_refused() -> None:
+    with pytest.raises(ConfigError, match="batch is 5, but it should be less than or equal to 4"):
+        hwgen.build(PRESET, batch=5)

@@ -16,6 +16,7 @@ from hwgen.cli.console import out
 from hwgen.errors import ToolError
 from hwgen.report.make import installed_version, tool_versions
 from hwgen.sim.toolchain import find_ap_types, find_compiler
+from hwgen.sim.verilator import find_verilator
 from hwgen.synthesis import yosys
 
 TIMEOUT_S = 60.0
@@ -77,12 +78,7 @@ def tools() -> list[Tool]:
             "bitstreams",
             "install it and source its settings64.sh",
         ),
-        Tool(
-            "verilator",
-            _version("verilator", "--version"),
-            "simulation of SystemVerilog (no command needs it yet)",
-            "apt install verilator",
-        ),
+        _verilator(),
         Tool(
             yosys.PACKAGE,
             installed_version(yosys.PACKAGE),
@@ -108,6 +104,18 @@ def _csim_tools() -> list[Tool]:
     except ToolError as error:
         remedies["ap_int headers"] = str(error)
     return [Tool(name, version, enables, remedies[name]) for name, version in found.items()]
+
+
+def _verilator() -> Tool:
+    """Verilator as ``hwgen verify`` would find it, with make and the compiler."""
+    version, remedy = None, ""
+    try:
+        found = find_verilator()
+        # The packaged one prints no number.
+        version = installed_version("verilator") or _version(found.command, "--version")
+    except ToolError as error:
+        remedy = str(error)
+    return Tool("verilator", version, "hwgen verify --level rtl", remedy)
 
 
 def _version(command: str, option: str) -> str | None:

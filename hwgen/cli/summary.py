@@ -1,36 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reports and verifications as tables for the terminal."""
 
-from collections import Counter
-
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from hwgen.report.html import RESOURCE_NAMES, figure, percent, shares
+from hwgen.report.comparison import compare
+from hwgen.report.figures import (
+    RESOURCE_NAMES,
+    count,
+    figure,
+    percent,
+    rates,
+    run_name,
+    shares,
+    signed_percent,
+)
 from hwgen.report.schema import Fidelity, Report, RtlResult
 
 
 def headline(report: Report) -> Table:
     """Speed and size in a few lines."""
     table = _pairs(escape(f"{report.model} on {report.board}"))
+    compared = compare(report).total
+    cycles, known = compared.known, "predicted" if compared.measured is None else "measured"
+    clock, fps = rates(report)[-1]
     table.add_row(
         "speed",
-        f"[bold]{figure(report.fps)} images/s[/], {figure(report.latency_ms)} ms "
-        f"{_run(report)} (predicted, {report.clock_mhz:g} MHz)",
+        f"[bold]{figure(fps)} images/s[/], {figure(cycles / clock / 1e3)} ms {run_name(report)} "
+        f"({known}, {clock:g} MHz)",
     )
-    measured = report.cycles.measured
     table.add_row(
         "cycles",
-        f"{report.cycles.predicted:,} predicted"
-        + (f", {measured:,} measured" if measured is not None else "")
-        + (f"; {report.cycles_per_image:,.0f} predicted an image" if report.batch > 1 else ""),
+        f"{compared.predicted:,} predicted"
+        + (f", {cycles:,} measured" if compared.measured is not None else "")
+        + (f"; {cycles / report.batch:,.0f} {known} an image" if report.batch > 1 else ""),
     )
     table.add_row(
         "work",
         f"{report.macs / 1e6:,.1f} M multiplications, {report.parameters:,} parameters; "
-        f"{percent(report.mac_utilisation)} of the {report.lanes} x {report.lanes} array is used",
+        f"{percent(report.batch * report.macs / (cycles * report.lanes**2))} of the {report.lanes} "
+        f"x {report.lanes} array is used",
     )
     used, device = report.resources.predicted, report.resources.device
     table.add_row(
@@ -43,19 +54,20 @@ def headline(report: Report) -> Table:
     )
     if report.fidelity.metric:
         table.add_row("accuracy", accuracy(report.fidelity))
-    csim = report.verification.csim
+    csim, rtl = report.verification.csim, report.verification.rtl
     if csim:
         table.add_row(
             "C simulation",
-            f"[green]equal[/], bit for bit: {csim.images} images, {csim.instructions} "
+            f"[green]equal[/], bit for bit: {count(csim.images)}, {csim.instructions} "
             "instructions compared one by one",
         )
+    if rtl:
+        table.add_row(
+            "RTL simulation",
+            f"[green]equal[/], bit for bit: {count(rtl.images)}, from image in memory to logits "
+            "in memory" + ("" if rtl.array == "faithful" else " (array: C++ twin)"),
+        )
     return table
-
-
-def _run(report: Report) -> str:
-    """What one run takes in."""
-    return "an image" if report.batch == 1 else f"a run of {report.batch} images"
 
 
 def accuracy(fidelity: Fidelity) -> str:
@@ -87,20 +99,30 @@ def accuracy_table(fidelity: Fidelity) -> Table:
 def rtl_table(report: Report, rtl: RtlResult) -> Table:
     """Measured cycles and where they went, beside the prediction."""
     table = _pairs("RTL simulation")
-    predicted = report.cycles.predicted
+    compared = compare(report)
     table.add_row(
         "cycles",
-        f"[bold]{rtl.cycles:,}[/] for {report.batch} image{'s' if report.batch > 1 else ''} "
-        f"(predicted {predicted:,}: {100 * (predicted / rtl.cycles - 1):+.1f}%)",
+        f"[bold]{rtl.cycles:,}[/] for {run_name(report)} (predicted "
+        f"{report.cycles.predicted:,}: {signed_percent(compared.total.error)})",
     )
-    rates = ", ".join(f"{fps:,.1f} at {clock} MHz" for clock, fps in rtl.fps.items())
-    table.add_row("images/s", rates)
+    table.add_row(
+        "images/s", ", ".join(f"{fps:,.1f} at {clock:g} MHz" for clock, fps in rates(report))
+    )
     table.add_row("array", f"{percent(rtl.utilisation)} of its multiplications are work")
     waits = ", ".join(
-        f"{cause.replace('_', ' ')} {cycles:,}"
-        for cause, cycles in Counter(rtl.stalls).most_common()
+        f"{cause.replace('_', ' ')} {measured:,} ({predicted:,})"
+        for cause, predicted, measured in compared.stalls
+        if measured
     )
-    table.add_row("waiting", waits or "never")
+    table.add_row("waiting", f"{waits} (in brackets: predicted)" if waits else "never")
+    if compared.worst is not None:
+        worst = report.instructions[compared.worst]
+        table.add_row(
+            "predicted worst",
+            f"instruction {worst.index} ({worst.block}, {worst.part}): "
+            f"{signed_percent(compared.instructions[compared.worst].error)}, of those with 1% of "
+            "an image's cycles or more",
+        )
     table.add_row("memory", f"{rtl.memory}; {rtl.bytes_moved:,} bytes moved")
     return table
 
@@ -112,18 +134,24 @@ def limits(report: Report) -> Text:
 
 def listing(report: Report) -> Table:
     """The disassembled program."""
+    compared = compare(report)
+    measured = compared.total.measured is not None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right", style="dim")
     table.add_column("instruction", overflow="fold", ratio=1)
-    table.add_column("cycles", justify="right", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
-    for item in report.instructions:
+    for name in ("measured", "predicted", "off by", "share") if measured else ("cycles", "share"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for item, cycles in zip(report.instructions, compared.instructions, strict=True):
         opcode, _, fields = item.text.partition(" ")
         text = Text(", ".join(dict.fromkeys((item.block, item.part))))
         text.append(f"  {item.label}\n", style="dim")
         text.append(f"{opcode} ", style="bold cyan").append(fields)
-        share = item.cycles / (report.cycles.predicted or 1)
-        table.add_row(str(item.index), text, f"{item.cycles:,}", percent(share))
+        figures: list[str | Text] = [f"{cycles.known:,}"]
+        if measured:
+            error = Text(signed_percent(cycles.error), style="dim" if cycles.small else "")
+            figures += [f"{cycles.predicted:,}", error]
+        share = percent(cycles.known / (compared.total.known or 1))
+        table.add_row(str(item.index), text, *figures, share)
     return table
 
 

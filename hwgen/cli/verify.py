@@ -7,6 +7,7 @@ from hwgen.cli.console import out, progress, show_paths, show_warning
 from hwgen.cli.summary import accuracy_table, rtl_table
 from hwgen.design import PAGE, TRACE, WAVES, open_design
 from hwgen.errors import ConfigError
+from hwgen.report.figures import count
 from hwgen.verification import Level, Verification
 
 RANDOM = (
@@ -54,13 +55,13 @@ def show(found: Verification) -> None:
     if found.csim:
         console.print(
             f"[bold green]C simulation equals the integer reference[/], bit for bit: the outputs "
-            f"of {found.csim.images} images, and what each of {found.csim.instructions} "
+            f"of {count(found.csim.images)}, and what each of {found.csim.instructions} "
             "instructions wrote for the first one."
         )
     if found.rtl:
         array = "" if found.rtl.array == "faithful" else " (array: C++ twin)"
         console.print(
             f"[bold green]RTL simulation equals the integer reference[/]{array}, bit for bit: the "
-            f"outputs of {found.rtl.images} images, from image in memory to logits in memory."
+            f"outputs of {count(found.rtl.images)}, from image in memory to logits in memory."
         )
     console.print(accuracy_table(found.fidelity))

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hwgen.compile.groups import SINGLE, Arrangement, Batch, arrange, wishes
+from hwgen.compile.groups import SINGLE, Batch
+from hwgen.compile.layout import choose_layout
 from hwgen.compile.lower import Lowering, check_buffers
-from hwgen.compile.placement import NoRoom, Placement, place
-from hwgen.compile.rows import row_counts, single_rows
+from hwgen.compile.rows import row_counts
 from hwgen.config import Quantisation
 from hwgen.errors import ModelError
 from hwgen.ir.graph import FusedLinear, Graph, PatchEmbedding, Tokens
@@ -36,8 +36,8 @@ def compile_model(
     Args:
         graph: canonical, from ``hwgen.passes.canonicalise``.
         calibration: uint8 images (N, H, W, C).
-        class_token_only: leave out rows of the last block that nothing reads. The result is the
-            same, bit for bit.
+        class_token_only: leave out rows of the last block that nothing reads, where that saves
+            time. The result is the same, bit for bit.
         batch: images of one run. The results are the same, bit for bit, for any number.
         progress: called with calibration images done and their number.
 
@@ -49,16 +49,16 @@ def compile_model(
     patch, tokens = _stem(graph)
     scales = choose_scales(graph, calibrate(graph, calibration, progress), settings)
     image = graph.input
-    layout = InputLayout(image.height, image.width, image.channels, patch.patch, batch.images)
+    pixels = InputLayout(image.height, image.width, image.channels, patch.patch, batch.images)
     count = len(tokens.position)
-    rows = row_counts(graph, layout.rows, count)
-    single = single_rows(graph) if class_token_only else {}
-    arrangement, places = _arrange(graph, rows, single, batch, engine)
+    rows = row_counts(graph, pixels.rows, count)
+    layout = choose_layout(graph, rows, class_token_only, batch, engine)
+    places, groups = layout.places, layout.arrangement.groups
     check_buffers(graph, places, engine)
     lowering = Lowering(graph, scales, places, count, batch.images, settings, engine)
     lines = []
-    for stage in arrangement.stages():
-        size = arrangement.groups[stage.start]
+    for stage in layout.arrangement.stages():
+        size = groups[stage.start]
         for first in range(0, batch.images, size):
             for index in stage:
                 lines += lowering.lower(graph.ops[index], range(first, first + size))
@@ -73,36 +73,10 @@ def compile_model(
         instructions=instructions,
         labels=labels,
         weights=lowering.stream.beats(),
-        input=layout,
+        input=pixels,
         output=OutputLayout(head.stride, len(head.columns), scales.values[graph.output]),
         classes=graph.classes,
     )
-
-
-def _arrange(
-    graph: Graph,
-    rows: dict[str, int],
-    single: dict[str, int],
-    batch: Batch,
-    engine: EngineConfig,
-) -> tuple[Arrangement, dict[str, Placement]]:
-    """Groups as large as is useful, or as the buffers take, and a place for every value.
-
-    Raises:
-        FitError: even one image at a time does not fit.
-    """
-    limits = wishes(graph, rows, single, batch, engine.max_rows)
-    while True:
-        arrangement = arrange(graph, rows, single, limits)
-        try:
-            return arrangement, place(graph, arrangement, batch.images, engine)
-        except NoRoom as error:
-            # Its own group is too large, or a later stage wants too much of it kept.
-            groups = arrangement.groups
-            merged = next((i for i in range(error.index, len(groups)) if groups[i] > 1), None)
-            if merged is None:
-                raise
-            limits[merged] = max(size for size in batch.sizes if size < groups[merged])
 
 
 def _stem(graph: Graph) -> tuple[PatchEmbedding, Tokens]:

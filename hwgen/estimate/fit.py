@@ -10,7 +10,7 @@ _DEPTHS = {
     "residual_buffer": "engine.residual_depth",
     "work_buffer": "engine.work_depth",
     "value_buffer": "engine.value_depth",
-    "score_buffers": "engine.score_depth",
+    "score_buffer": "engine.score_depth",
     "accumulator": "engine.max_rows",
 }
 """The setting that a module's memory follows from."""

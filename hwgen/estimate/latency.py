@@ -13,6 +13,8 @@ GELU = 7 + REQUANTISE
 EPILOGUE = REQUANTISE + GELU + 1
 ROW_ACCUMULATOR = 2
 SOFTMAX = 2
+EXPONENTIAL = 9
+EXPONENTIALS = 255
 NORMALISE = REQUANTISE
 ROW_NORMALISATION = 6 + ROOT + SCALE_RATIO
 CHAIN = 8
@@ -62,6 +64,11 @@ class Latency:
     def after_statistics(self) -> int:
         """The same, where the row's sum and squares are needed."""
         return self.result_at + 2 + self._tree + ROW_ACCUMULATOR + 2
+
+    @property
+    def after_softmax(self) -> int:
+        """Start of an attention to its first row of exponentials: their table is filled."""
+        return 2 + EXPONENTIALS + EXPONENTIAL
 
     @property
     def after_normalise(self) -> int:

@@ -59,7 +59,7 @@ class Schedule:
         self._writers: dict[Place, _Writer] = {}
         self._work_writes: deque[tuple[int, int]] = deque(maxlen=8)
         self._value_writes: deque[tuple[int, int]] = deque(maxlen=8)
-        self._normalised = 0
+        self._normalised = self._exponentials = 0
         self._starts: deque[int] = deque([0] * (QUEUE + 1), maxlen=QUEUE + 1)
         # Loader: free to take a tile; shadow weights and channel parameters free to be overwritten.
         self._loader = self._shadow = self._channels = 0
@@ -111,7 +111,10 @@ class Schedule:
         start = self.free
         self._starts.append(start)
         if item.kind in (Kind.NORMALISE, Kind.SOFTMAX):
-            self._normalised = start if item.kind is Kind.NORMALISE else self._normalised
+            if item.kind is Kind.NORMALISE:
+                self._normalised = start
+            else:
+                self._exponentials = start + self._latency.after_softmax
             self._stalls[Cause.ISSUE] += 1
             self.free = start + 1
             return 0
@@ -181,6 +184,8 @@ class Schedule:
             until = self._normalised + 1 + self._latency.after_normalise
         elif item.source[0] is not Place.NOTHING:
             until = self._follows(*item.source)
+        if item.source[0] is Place.SCORES and self._exponentials > until:
+            return self._exponentials, Cause.SOFTMAX
         if item.residual is not None:
             until = max(until, self._follows(Place.RESIDUAL, item.residual))
         return until, Cause.PIPELINE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reference interpreter of Programs: plain numpy on integers, a batch of images at once."""
+"""The reference interpreter of Programs: plain numpy on integers, many runs at once."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +17,7 @@ from hwgen.program.status import ErrorCode
 TOKEN_REGISTERS = 8
 
 BATCH = 8
-"""Images at once where there are many: memory stays small and arrays in the cache."""
+"""Runs at once where there are many: memory stays small and arrays in the cache."""
 
 Observer = Callable[[int, Extent, np.ndarray], None]
 """Called after each instruction with its index, where it wrote, and the int8 or int16 vectors
@@ -34,7 +34,7 @@ class EngineFault(Exception):
 
 
 class Memory:
-    """On-chip buffers and the output region of ``batch`` images, as (batch, depth, lanes)."""
+    """On-chip buffers and the output region of ``batch`` runs, as (batch, depth, lanes)."""
 
     def __init__(self, engine: EngineConfig, batch: int, output_vectors: int) -> None:
         lanes = engine.lanes
@@ -70,7 +70,7 @@ class Memory:
 
 
 class Interpreter:
-    """Runs one Program on batches of images."""
+    """Runs one Program, many times at once."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -80,12 +80,12 @@ class Interpreter:
         """Runs the Program.
 
         Args:
-            beats: input region of each image, uint8 (batch, beats, lanes), from
+            beats: input region of each run, uint8 (batch, beats, lanes), from
                 ``InputLayout.pack``.
             observe: called after each instruction that writes.
 
         Returns:
-            The output region of each image, int16 (batch, vectors, lanes).
+            The output region of each run, int16 (batch, vectors, lanes).
 
         Raises:
             EngineFault: where hardware would stop with an error code.
@@ -106,7 +106,7 @@ class Interpreter:
         raise EngineFault(ErrorCode.OUT_OF_RANGE, len(self.program.instructions))
 
     def run_all(self, beats: np.ndarray) -> np.ndarray:
-        """``run`` on any number of images, none included, in batches."""
+        """``run`` for any number of runs, none included."""
         vectors, lanes = self.program.output.vectors(self.engine.lanes), self.engine.lanes
         none = np.zeros((0, vectors, lanes), np.int16)
         return np.concatenate([none, *(self.run(part) for part in batches(beats))])
@@ -219,6 +219,6 @@ def legal(
 
 
 def batches(beats: np.ndarray) -> Iterator[np.ndarray]:
-    """``beats`` cut along its first axis into parts of at most ``BATCH`` images."""
+    """``beats`` cut along its first axis into parts of at most ``BATCH`` runs."""
     for start in range(0, len(beats), BATCH):
         yield beats[start : start + BATCH]

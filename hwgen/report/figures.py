@@ -27,9 +27,9 @@ def signed_percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:+.1f}%"
 
 
-def images(count: int) -> str:
+def count(images: int) -> str:
     """So many images."""
-    return "1 image" if count == 1 else f"{count:,} images"
+    return "1 image" if images == 1 else f"{images:,} images"
 
 
 def run_name(report: Report) -> str:
@@ -41,3 +41,16 @@ def shares(used: Resources, limits: Resources) -> dict[str, float]:
     """Share of the board that each known resource takes."""
     amounts = ((name, getattr(used, name), getattr(limits, name)) for name in RESOURCE_NAMES)
     return {name: used / limit for name, used, limit in amounts if used is not None and limit}
+
+
+def rates(report: Report) -> tuple[tuple[float, float], ...]:
+    """(clock in MHz, images per second) with the measured cycles, or the predicted ones.
+
+    The clock the cycles belong to comes last. At slower ones memory gives more bytes a cycle, so
+    the run takes at most as many cycles.
+    """
+    rtl = report.verification.rtl
+    cycles = rtl.cycles if rtl else report.cycles.predicted
+    slower = [float(clock) for clock in (rtl.fps if rtl else ()) if float(clock) < report.clock_mhz]
+    clocks = (*slower, report.clock_mhz)
+    return tuple((clock, report.batch * clock * 1e6 / cycles) for clock in clocks)

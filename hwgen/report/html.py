@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hwgen.emit.templates import render
+from hwgen.report import tracks
+from hwgen.report.comparison import Comparison, Cycles, compare
+from hwgen.report.figures import (
+    RESOURCE_NAMES,
+    figure,
+    percent,
+    rates,
+    run_name,
+    shares,
+    signed_percent,
+)
 from hwgen.report.parts import PARTS
 from hwgen.report.schema import InstructionReport, Report, Resources
-
-RESOURCE_NAMES = {
-    "lut": "LUT",
-    "ff": "Flip-flops",
-    "dsp": "DSP48E2",
-    "bram36": "Block RAM",
-    "uram": "UltraRAM",
-}
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bar:
-    """A horizontal bar with a name in front, a figure behind it, and a limit marked on it."""
+    """A horizontal bar with a name in front, a figure behind it, and a line at ``mark``."""
 
     name: str
     figure: str
@@ -44,39 +47,48 @@ class Row:
     instruction: InstructionReport
     place: str
     fields: tuple[tuple[str, str], ...]
+    cycles: Cycles
+    error: str
     share: float
 
 
 def html(report: Report) -> bytes:
     """The page, UTF-8. The same report gives the same bytes."""
-    made = {i.part for i in report.instructions if i.cycles}
+    compared = compare(report)
+    made = {
+        i.part for i, c in zip(report.instructions, compared.instructions, strict=True) if c.known
+    }
     parts = [part for part in PARTS if part in made]
-    causes = _stalls(report.instructions)
+    styles = {part: f"c{index % 8}" for index, part in enumerate(parts)}
+    total = compared.total.known
     return render(
         "report/report.html.j2",
         report=report,
-        fps=figure(report.fps),
-        latency=figure(report.latency_ms),
-        utilisation=percent(report.mac_utilisation),
+        rtl=report.verification.rtl,
+        total=compared.total,
+        error=signed_percent(compared.total.error),
+        run=run_name(report),
+        predicted_fps=figure(report.fps),
+        fps=figure(report.batch * report.clock_mhz * 1e6 / total),
+        latency=figure(total / report.clock_mhz / 1e3),
+        rates=rates(report),
+        utilisation=percent(report.batch * report.macs / (total * report.lanes**2)),
         fullest=_fullest(report),
         fidelity=fidelity_text(report),
-        legend=[(name, f"c{parts.index(name) % 8}") for name in parts],
-        blocks=_block_bars(report.instructions, parts),
-        waiting=_waiting(report, causes),
+        agreement=agreement_text(report, compared),
+        legend=list(styles.items()),
+        drawing=tracks.draw(report, styles),
+        worst=compared.worst if report.verification.rtl else None,
+        blocks=_block_bars(report.instructions, compared, styles),
+        array=_array(report, compared),
+        waiting=_waiting(compared),
         resources=_resource_bars(report),
         modules=report.resources.modules,
-        rows=[_row(i, report.cycles.predicted) for i in report.instructions],
+        rows=[
+            _row(item, cycles, total)
+            for item, cycles in zip(report.instructions, compared.instructions, strict=True)
+        ],
     )
-
-
-def figure(value: float) -> str:
-    """A number with three significant digits or more, thousands apart."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def percent(share: float | None, digits: int = 1) -> str:
-    """A share as a percentage; ``unknown`` where it is None."""
-    return "unknown" if share is None else f"{100 * share:.{digits}f}%"
 
 
 def fidelity_text(report: Report) -> str | None:
@@ -90,10 +102,20 @@ def fidelity_text(report: Report) -> str | None:
     return f"Top-1: float {percent(f.float_, 2)}, int8 {percent(f.quantised, 2)}. {agree}"
 
 
-def shares(used: Resources, limits: Resources) -> dict[str, float]:
-    """Share of the board that each known resource takes."""
-    amounts = ((name, getattr(used, name), getattr(limits, name)) for name in RESOURCE_NAMES)
-    return {name: used / limit for name, used, limit in amounts if used is not None and limit}
+def agreement_text(report: Report, compared: Comparison) -> str | None:
+    """How well the cycles were predicted; None while none were measured."""
+    if compared.total.error is None:
+        return None
+    text = f"The prediction of the run is {signed_percent(compared.total.error)} off."
+    if compared.worst is None:
+        return text
+    worst = report.instructions[compared.worst]
+    error = signed_percent(compared.instructions[compared.worst].error)
+    return (
+        f"{text} Of the instructions that take 1% of an image's cycles or more, number "
+        f"{worst.index} ({worst.block}, {worst.part}) is predicted worst: {error}. Smaller ones "
+        "are grey."
+    )
 
 
 def _fullest(report: Report) -> dict[str, str]:
@@ -103,53 +125,74 @@ def _fullest(report: Report) -> dict[str, str]:
     return {"name": RESOURCE_NAMES[name], "share": percent(found[name], 0)}
 
 
-def _stalls(instructions: Iterable[InstructionReport]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for instruction in instructions:
-        total.update(instruction.stalls)
-    return total
-
-
-def _block_bars(instructions: Iterable[InstructionReport], parts: list[str]) -> list[Bar]:
+def _block_bars(
+    instructions: Iterable[InstructionReport], compared: Comparison, styles: dict[str, str]
+) -> list[Bar]:
     """Cycles of each block, a segment for each part; the longest bar is 100 % wide."""
     blocks: dict[str, Counter[str]] = {}
-    for instruction in instructions:
-        blocks.setdefault(instruction.block, Counter())[instruction.part] += instruction.cycles
-    longest = max((sum(block.values()) for block in blocks.values()), default=0) or 1
+    predicted: Counter[str] = Counter()
+    for item, cycles in zip(instructions, compared.instructions, strict=True):
+        blocks.setdefault(item.block, Counter())[item.part] += cycles.known
+        predicted[item.block] += cycles.predicted
+    measured = compared.total.measured is not None
+    totals = {name: block.total() for name, block in blocks.items()}
+    longest = max((*totals.values(), *predicted.values()), default=0) or 1
     return [
         Bar(
             name,
-            f"{sum(block.values()):,}",
+            f"{totals[name]:,}",
             tuple(
-                Segment(
-                    f"c{parts.index(part) % 8}",
-                    100 * cycles / longest,
-                    f"{name}, {part}: {cycles:,} cycles",
-                )
+                Segment(styles[part], 100 * cycles / longest, f"{name}, {part}: {cycles:,} cycles")
                 for part, cycles in block.items()
                 if cycles
             ),
+            100 * predicted[name] / longest if measured else None,
         )
         for name, block in blocks.items()
-        if sum(block.values())
+        if totals[name]
     ]
 
 
-def _waiting(report: Report, causes: Counter[str]) -> list[Bar]:
-    """What the array does with its cycles: useful work, padding, and each cause of waiting."""
-    total = report.cycles.predicted or 1
+def _array(report: Report, compared: Comparison) -> list[Bar]:
+    """What the array does with its cycles; the mark is the prediction."""
+    total, (predicted, measured) = compared.total, compared.busy
     useful = report.batch * report.macs / report.lanes**2
-    stalled = sum(causes.values())
-    amounts = [("multiplying", useful, "good")]
-    amounts += [("padding of edges", max(total - stalled - useful, 0.0), "pad")]
-    amounts += [
-        ("waiting: " + cause.replace("_", " "), float(cycles), "wait")
-        for cause, cycles in causes.most_common()
-        if cycles
-    ]
+    amounts = (
+        ("multiplying", useful, useful, "good"),
+        ("padding of edges", predicted - useful, (measured or 0) - useful, "pad"),
+        ("waiting", total.predicted - predicted, (total.measured or 0) - (measured or 0), "wait"),
+    )
     return [
-        Bar(name, percent(cycles / total), (Segment(style, 100 * cycles / total, name),))
-        for name, cycles, style in amounts
+        _bar(name, style, max(before, 0) / total.predicted, max(after, 0) / total.measured)
+        if total.measured
+        else _bar(name, style, max(before, 0) / (total.predicted or 1))
+        for name, before, after, style in amounts
+    ]
+
+
+def _bar(name: str, style: str, predicted: float, measured: float | None = None) -> Bar:
+    """Shares of a run."""
+    if measured is None:
+        text, share, mark = percent(predicted), predicted, None
+    else:
+        text, share = f"{percent(measured)} ({percent(predicted)})", measured
+        mark = 100 * predicted
+    return Bar(name, text, (Segment(style, 100 * share, f"{name}: {text}"),), mark)
+
+
+def _waiting(compared: Comparison) -> list[Bar]:
+    """Cycles by cause of waiting; the largest is 100 % wide, the mark is the prediction."""
+    known = [(c, p, p if m is None else m) for c, p, m in compared.stalls if p or m]
+    longest = max((max(p, cycles) for _, p, cycles in known), default=0) or 1
+    measured = compared.total.measured is not None
+    return [
+        Bar(
+            cause.replace("_", " "),
+            f"{cycles:,} ({predicted:,})" if measured else f"{cycles:,}",
+            (Segment("wait", 100 * cycles / longest, f"{cause}: {cycles:,} cycles"),),
+            100 * predicted / longest if measured else None,
+        )
+        for cause, predicted, cycles in known
     ]
 
 
@@ -157,10 +200,14 @@ def _resource_bars(report: Report) -> list[Bar]:
     """Share of the device; the mark is what the engine may take."""
     resources = report.resources
     allowed = shares(resources.limits, resources.device)
+    found = (
+        ("", resources.predicted),
+        (" (Yosys)", resources.yosys),
+        (" (Vivado)", resources.synth),
+    )
     bars = []
-    for kind, note in (("predicted", ""), ("synth", " (Vivado)")):
-        used: Resources = getattr(resources, kind)
-        for name, share in shares(used, resources.device).items():
+    for note, used in found:
+        for name, share in shares(used or Resources(), resources.device).items():
             text = f"{getattr(used, name):,} of {getattr(resources.device, name):,}"
             title = RESOURCE_NAMES[name] + note
             limit = allowed.get(name)
@@ -171,12 +218,14 @@ def _resource_bars(report: Report) -> list[Bar]:
     return bars
 
 
-def _row(instruction: InstructionReport, total: int) -> Row:
+def _row(instruction: InstructionReport, cycles: Cycles, total: int) -> Row:
     """Splits the disassembly into its fields."""
     fields = (word.partition("=") for word in instruction.text.split()[1:])
     return Row(
         instruction,
         ", ".join(dict.fromkeys((instruction.block, instruction.part))),
         tuple((name, value) for name, _, value in fields),
-        100 * instruction.cycles / (total or 1),
+        cycles,
+        signed_percent(cycles.error),
+        100 * cycles.known / (total or 1),
     )

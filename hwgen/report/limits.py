@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report's figures do not say, from what is known so far."""
 
-from hwgen.report.figures import images
+from hwgen.report.figures import count
 from hwgen.report.schema import Report, RtlResult
 
 _PREDICTED = (
@@ -22,21 +22,31 @@ _CPP = (
 )
 
 
+def with_limits(report: Report) -> Report:
+    """The report with its limits brought up to date."""
+    return report.model_copy(update={"limits": limits(report)})
+
+
 def limits(report: Report) -> tuple[str, ...]:
     """Sentences that are true of the report as it stands."""
     rtl = report.verification.rtl
     found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _NO_VENDOR, _CPP]
     if report.source.startswith("preset:"):
-        found.append(
-            f"{report.source.removeprefix('preset:')} is a preset with random weights: its speed "
-            "and size are the network's, its answers mean nothing."
-        )
+        found.append(random_weights(report.source.removeprefix("preset:")))
     return tuple(found)
+
+
+def random_weights(name: str) -> str:
+    """What holds for the preset ``name``."""
+    return (
+        f"{name} is a preset with random weights: its speed and size are the network's, its "
+        "answers mean nothing."
+    )
 
 
 def _measured(rtl: RtlResult) -> str:
     return (
-        f"Cycles are those of RTL simulation ({images(rtl.images)}) with a model of the memory "
+        f"Cycles are those of RTL simulation ({count(rtl.images)}) with a model of the memory "
         f"({rtl.memory}); the memory of a board may be slower."
         + (_TWIN if rtl.array == "twin" else "")
     )

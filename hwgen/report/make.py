@@ -16,6 +16,7 @@ from hwgen.estimate.usage import Usage
 from hwgen.ir.graph import Graph
 from hwgen.program.instructions import Instruction, disassemble
 from hwgen.program.program import Program
+from hwgen.report.limits import with_limits
 from hwgen.report.parts import parts
 from hwgen.report.schema import (
     Cycles,
@@ -33,15 +34,6 @@ from hwgen.synthesis.engine import Synthesis
 PACKAGES = ("numpy", "onnx", "onnxruntime")
 """Packages whose version can change a design."""
 
-PREDICTED = (
-    "Cycles and resources are predicted by a model of the engine; neither RTL simulation nor "
-    "Vivado has confirmed them."
-)
-NO_VITIS = (
-    "Vitis HLS and Vivado have not been run. The C++ is compiled with g++ for simulation, so its "
-    "clock is a target, not a result."
-)
-
 
 def make_report(
     source: str,
@@ -50,7 +42,6 @@ def make_report(
     program: Program,
     board: Board,
     config: Config,
-    notes: tuple[str, ...],
 ) -> Report:
     """What is known before anything was measured.
 
@@ -58,7 +49,6 @@ def make_report(
         source: what ``Source.recorded`` says.
         size: multiplications and parameters of the network.
         config: the effective one.
-        notes: what else the reader must know.
 
     Raises:
         FitError: the engine does not fit the board.
@@ -67,7 +57,7 @@ def make_report(
     macs, parameters = size
     batch = program.input.batch
     cycles = estimate_cycles(program, timing_for(board, clock))
-    return Report(
+    report = Report(
         model=program.name,
         source=source,
         input=InputReport(
@@ -94,7 +84,7 @@ def make_report(
         latency_ms=cycles.total / clock / 1e3,
         mac_utilisation=batch * macs / (cycles.total * program.engine.lanes**2),
         resources=_resources(program, board),
-        limits=(PREDICTED, NO_VITIS, *notes),
+        limits=(),
         instructions=tuple(
             _instruction(*item)
             for item in zip(
@@ -102,6 +92,7 @@ def make_report(
             )
         ),
     )
+    return with_limits(report)
 
 
 def tool_versions() -> dict[str, str | None]:

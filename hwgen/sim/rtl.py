@@ -15,8 +15,8 @@ import numpy as np
 from hwgen.emit.registers import registers
 from hwgen.errors import DataError, ToolError
 from hwgen.estimate.cycles import estimate_cycles
-from hwgen.program.memory import stripe
 from hwgen.program.program import Program
+from hwgen.sim.memory_image import memory_image
 from hwgen.sim.process import last_lines, run_process
 from hwgen.sim.timeline import Timeline, read_timeline
 
@@ -25,9 +25,6 @@ Progress = Callable[[int, int], None]
 
 RUN_TIMEOUT_S = 6 * 3600.0
 
-_BASE = 0x10000
-"""Bases of the memory ports: registers hold addresses relative to them."""
-_ALIGNMENT = 4096
 _CYCLES = (0x108, 0x10C)
 _CONTROL, _GLOBAL_INTERRUPT, _INTERRUPT, _STATUS = 0x0, 0x4, 0x8, 0xC
 _DONE, _TIMEOUT = 0, 3
@@ -126,36 +123,15 @@ class _Simulation:
         self._folder = folder
         self._runs = len(beats)
         self._limit = 10 * expected + (1 << 22)
-        engine = program.engine
-        self._registers = {r.name: r.offset for r in registers(engine)}
-        self._output_bytes = program.output.vectors(engine.lanes) * engine.lanes * 2
-        parts = {
-            "program": program.image.astype("<u4").tobytes(),
-            "weights": stripe(program.weights).tobytes(),
-            **{f"input{i}": stripe(run).tobytes() for i, run in enumerate(beats)},
-            **{f"output{i}": bytes(self._output_bytes) for i in range(len(beats))},
-        }
-        self._places: dict[str, int] = {}
-        memory = bytearray(_BASE)
-        for name, data in parts.items():
-            memory += bytes(-len(memory) % _ALIGNMENT)
-            self._places[name] = len(memory)
-            memory += data
-        (folder / "image").write_bytes(memory)
+        self._registers = {r.name: r.offset for r in registers(program.engine)}
+        self._image = memory_image(program, beats)
+        (folder / "image").write_bytes(self._image.data)
         (folder / "commands").write_text("".join(f"{line}\n" for line in self._commands()))
 
     def _commands(self) -> list[str]:
         lines = [f"write {_GLOBAL_INTERRUPT} 1", f"write {_INTERRUPT} 1"]
-        bases = {f"gmem{port}": _BASE for port in range(self._program.engine.ports)}
         for run in range(self._runs):
-            values = {
-                **bases,
-                "program": self._places["program"] - _BASE,
-                "weights": self._places["weights"] - _BASE,
-                "input": self._places[f"input{run}"] - _BASE,
-                "output": self._places[f"output{run}"],
-            }
-            for name, value in values.items():
+            for name, value in self._image.arguments(run).items():
                 offset = self._registers[name]
                 lines.append(f"write {offset} {value & 0xFFFFFFFF}")
                 lines.append(f"write {offset + 4} {value >> 32}")
@@ -205,7 +181,7 @@ class _Simulation:
                 f"{self._runs} runs.{last_lines(finished.tail)}"
             )
         memory = np.memmap(dump, np.uint8, mode="r")
-        outputs = [self._output(memory, run) for run in range(self._runs)]
+        outputs = [self._image.output(memory, run) for run in range(self._runs)]
         timeline = None
         if events.is_file():
             timeline = read_timeline(events, len(self._program.instructions))
@@ -216,8 +192,3 @@ class _Simulation:
             words=[answer[0] for answer in answers],
             timeline=timeline,
         )
-
-    def _output(self, memory: np.ndarray, run: int) -> np.ndarray:
-        start = self._places[f"output{run}"]
-        found = memory[start : start + self._output_bytes]
-        return found.view("<i2").reshape(-1, self._program.engine.lanes).copy()

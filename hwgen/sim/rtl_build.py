@@ -22,6 +22,8 @@ _FLAGS = (
     "--x-assign", "fast", "--x-initial", "fast",
 )  # fmt: skip
 _OPTIMISE = "-O3 -march=native"
+_COMPLAINT = re.compile(r"^%(Error|Warning-\w+): |: (fatal )?error: ")
+"""Of Verilator or of the C++ compiler."""
 _LISTS = ("design.f", "simulation.f")
 
 Progress = Callable[[int, int], None]
@@ -137,10 +139,11 @@ def _compile(
         "--Mdir", "build", "-o", TESTBENCH,
         *(name for item in _LISTS for name in files[item].decode().split()),
     ]  # fmt: skip
-    done, total = 0, 0
+    done, total, complaint = 0, 0, ""
 
     def on_line(line: str) -> None:
-        nonlocal done, total
+        nonlocal done, total, complaint
+        complaint = complaint or (line if _COMPLAINT.search(line) else "")
         total = total or len(list(build.glob("*.cpp")))
         if re.search(r" -c ", line):
             done += 1
@@ -158,7 +161,9 @@ def _compile(
     result = build / TESTBENCH
     if finished.code or not result.is_file():
         raise ToolError(
-            f"Verilator failed on the RTL (exit code {finished.code}).{last_lines(finished.tail)}"
+            f"Verilator failed on the RTL (exit code {finished.code}). Correct rtl/, or build the "
+            "model again."
+            + (f" Its first complaint:\n  {complaint}" if complaint else last_lines(finished.tail))
         )
     return result
 

@@ -87,7 +87,7 @@ def synthesise_engine(engine: EngineConfig, progress: Progress = silent) -> Synt
     model = data_folder("kernels_rtl") / "simulation" / "DSP48E2.sv"
     sources = {"DSP48E2.sv": model.read_bytes(), **design_sources(engine)}
     design = elaborate(sources, TOP, {"PRIMITIVE": 1, "TWIN": 0})
-    top = cut(read_design(design, TOP), (CORE,))
+    top = cut(read_design(design, TOP), (CORE,), PARTS)
     units = _all(top)
     netlists = synthesise(list(units), lambda done, total: progress("synthesising", done, total))
     by_unit = dict(zip(map(id, units), netlists, strict=True))
@@ -140,11 +140,18 @@ def _resources(netlist: Netlist, parts: Mapping[str, _Result]) -> Resources:
 
 def _paths(netlist: Netlist, parts: Mapping[str, _Result]) -> dict[str, Path]:
     result: dict[str, Path] = {}
-    timings = {kind: part.timing for kind, part in parts.items()}
-    for instance, path in worst_paths(netlist, timings).items():
-        part = _part(instance)
+
+    def add(part: str, path: Path) -> None:
         if part not in result or path.delay.rank > result[part].delay.rank:
             result[part] = path
+
+    timings = {kind: part.timing for kind, part in parts.items()}
+    for instance, path in worst_paths(netlist, timings).items():
+        add(_part(instance), path)
+    for outer in parts.values():
+        for kind, inner in outer.inside.items():
+            if (name := kind.rpartition("_")[0]) in PARTS:
+                add(PARTS[name], inner.timing.inside)
     return result
 
 

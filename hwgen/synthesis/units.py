@@ -3,8 +3,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 
 from hwgen.synthesis.rtlil import Module
 
@@ -30,33 +31,30 @@ class Unit:
     inside: dict[str, "Unit"]
 
 
-def cut(top: Module, open_kinds: tuple[str, ...]) -> Unit:
+def flat(module: Module) -> Unit:
+    """A module and all in it as one unit."""
+    return _unit(module, lambda parent, child: False, flat)
+
+
+def cut(top: Module, open_kinds: Collection[str], apart: Collection[str] = ()) -> Unit:
     """The units of a design: each child of ``top`` and of the modules in it of ``open_kinds``, and
-    in each of them whatever stands there twice or more, such as the lanes of a vector unit.
+    in each of them what is of a kind ``apart`` or stands there twice or more, such as the lanes of
+    a vector unit.
 
     All else is flat, so that logic is optimised across the borders of small modules.
     """
-    made: dict[str, Unit] = {}
+    lane = cache(flat)
 
-    def lane(module: Module) -> Unit:
-        return unit(module, lambda parent, child: False)
-
+    @cache
     def part(module: Module) -> Unit:
         counts = Counter(child.name for _, child in module.children)
-        return unit(
+        return _unit(
             module,
-            lambda parent, child: parent is module and counts[child.name] > 1,
+            lambda parent, child: (
+                parent is module and (counts[child.name] > 1 or child.kind in apart)
+            ),
             lane,
         )
-
-    def unit(
-        module: Module,
-        apart: Callable[[Module, Module], bool],
-        inner: Callable[[Module], Unit] = lane,
-    ) -> Unit:
-        if module.name not in made:
-            made[module.name] = _unit(module, apart, inner)
-        return made[module.name]
 
     def outside(parent: Module, child: Module) -> bool:
         return (parent is top or parent.kind in open_kinds) and child.kind not in open_kinds

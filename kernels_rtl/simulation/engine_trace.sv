@@ -14,7 +14,7 @@ module engine_trace
     parameter int LANES = 64
 ) (
     input logic clk,
-    input logic launch,            // of a run
+    input logic start,             // of a run, as the cycle counter sees it
     input logic done,
     input logic instruction,       // accepted by the sequencer
     input logic item_push,
@@ -134,7 +134,7 @@ module engine_trace
   /* verilator lint_off BLKSEQ */
   always_ff @(posedge clk) begin
     if (file != 0) begin
-      if (launch && !running) begin
+      if (start && !running) begin
         running = 1'b1;
         now = 0;
         decoded = -1;
@@ -194,7 +194,7 @@ bind hwgen_engine engine_trace #(
     .LANES(LANES)
 ) engine_trace (
     .clk(ap_clk),
-    .launch,
+    .start,
     .done,
     .instruction(core.instruction_valid && core.instruction_ready),
     .item_push(core.item_push && core.item_push_ready),

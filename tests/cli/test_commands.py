@@ -37,6 +37,14 @@ def test_build_takes_a_configuration_and_calibration_data(run: Run, tmp_path: Pa
     assert opened.config.quantisation.power_of_two
 
 
+def test_build_takes_a_batch(run: Run, tmp_path: Path) -> None:
+    result = run("build", "preset:fashion-vit", "--batch", 2, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "a run of 2 images" in result.stdout
+    assert "predicted an image" in result.stdout
+    assert hwgen.open_design(tmp_path / "out").config.batch == 2
+
+
 def test_verify_shows_float_and_int8_side_by_side(run: Run, folder: Path, tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28), np.uint8)
     labels = hwgen.open_design(folder).predict(images).labels

@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 
 from hwgen.compile import compile_model
-from hwgen.compile.groups import Batch, arrange, wishes
-from hwgen.compile.placement import place
-from hwgen.compile.rows import row_counts, single_rows
+from hwgen.compile.groups import Batch
+from hwgen.compile.layout import choose_layout
+from hwgen.compile.rows import row_counts
 from hwgen.config import Quantisation
 from hwgen.errors import DataError, FitError, ModelError
+from hwgen.estimate.cycles import estimate_cycles
 from hwgen.golden.interpreter import Interpreter
 from hwgen.golden.matmul import unpack_parameters
 from hwgen.ir.evaluate import logits
-from hwgen.ir.graph import Add, Graph
+from hwgen.ir.graph import Add, Graph, Linear, TakeToken
 from hwgen.passes import canonicalise
 from hwgen.presets import SHAPES, VitShape, preset, vit
 from hwgen.program.engine import EngineConfig
@@ -145,17 +146,49 @@ def test_images_are_not_merged_beyond_the_buffers(depth: dict[str, int]) -> None
     assert (run(split, images(SHAPE)) == run(one, images(SHAPE))).all()
 
 
-def test_deit_base_fits_the_ordinary_engine_in_batches() -> None:
+@pytest.mark.parametrize("class_token_only", [False, True])
+def test_deit_base_fits_the_ordinary_engine_in_batches(class_token_only: bool) -> None:
     # All blocks of a network ask for the same room: two are as good as twelve.
-    wide = replace(SHAPES["deit-base"], blocks=2)
-    network = canonicalise(vit("base", wide, seed=0))
+    network = canonicalise(vit("base", replace(SHAPES["deit-base"], blocks=2), seed=0))
     rows = row_counts(network, 196, 197)
-    for single in ({}, single_rows(network)):
-        limits = wishes(network, rows, single, Batch(4, 100), 1024)
-        arrangement = arrange(network, rows, single, limits)
-        places = place(network, arrangement, 4, EngineConfig())
-        assert arrangement.groups[-1] == 4
-        assert places["embedded"].stride == 200
+    layout = choose_layout(network, rows, class_token_only, Batch(4, 100), EngineConfig())
+    assert layout.arrangement.groups[-1] == 4
+    assert layout.places["embedded"].stride == 200
+
+
+@pytest.mark.parametrize("batch", [Batch(), Batch(2, 34), Batch(4, 17), Batch(4, 34), Batch(4, 68)])
+def test_class_token_only_is_never_slower(batch: Batch) -> None:
+    full, short = (
+        estimate_cycles(
+            compile_model(
+                graph(SHAPE), images(SHAPE), Quantisation(), EngineConfig(),
+                class_token_only=chosen, batch=batch,
+            )
+        ).total
+        for chosen in (False, True)
+    )  # fmt: skip
+    assert short <= full
+
+
+@pytest.mark.parametrize("tile_rows", [17, 34, 68])
+def test_two_class_tokens_in_batches(tile_rows: int) -> None:
+    """As in a distilled DeiT: the second one lies where the next image is put."""
+    one = vit("test", SHAPE, seed=3)
+    norm = next(op.output for op in one.ops if op.name == "norm")
+    head = next(op for op in one.ops if op.name == "head")
+    assert isinstance(head, Linear)
+    ops = (
+        *one.ops,
+        TakeToken("take_second", norm, "second", 1),
+        replace(head, name="head2", input="second", output="second.out"),
+        Add("both", head.output, "second.out", "sum"),
+    )
+    network = canonicalise(replace(one, ops=ops, output="sum"))
+    arguments = (network, images(SHAPE), Quantisation(), EngineConfig())
+    single = run(compile_model(*arguments), images(SHAPE))
+    for short in (False, True):
+        many = compile_model(*arguments, class_token_only=short, batch=Batch(4, tile_rows))
+        assert (run(many, images(SHAPE)) == single).all()
 
 
 def test_binary_image_decodes_to_the_same_instructions() -> None:

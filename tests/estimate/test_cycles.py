@@ -207,3 +207,21 @@ def test_an_operand_outside_its_buffer_is_refused(program: Make, matmul: Make) -
 def test_timing_is_checked() -> None:
     with pytest.raises(ConfigError, match=r"timing\.ddr_bytes is 0"):
         Timing(ddr_bytes=0)
+
+
+def test_few_queries_wait_for_the_exponentials(program: Make, attention: Make) -> None:
+    latency = Latency(64)
+    short, long = (
+        estimate_cycles(program(attention(rows, 50, stride=300)), FULL).stalls[Cause.SOFTMAX]
+        for rows in (50, 300)
+    )
+    assert 100 < short < latency.after_softmax
+    assert long == 0
+    again = program(*(attention(50, 50, stride=300) for _ in range(3)))
+    assert estimate_cycles(again, FULL).stalls[Cause.SOFTMAX] > 3 * 100
+
+
+def test_tiles_are_hidden_by_as_many_rows_as_they_take_to_come() -> None:
+    assert Timing().tile_rows(64) == 96 + 4
+    assert Timing(ddr_bytes=32).tile_rows(64) == 128 + 4
+    assert Timing().tile_rows(16) == 16 + 4  # the ports take one beat a cycle

@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sequencer, issuer, tile path and storage, each on its own against a model in Python."""
 
+import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 from hwgen.emit.rtl_program import rtl_program_package
 from hwgen.program.engine import EngineConfig
 from sim.runner import KERNELS, TOPS, run_bench
-from tests.csim.test_engine import SMALL
+from tests.csim.test_engine import SMALL, random_program
 
 ENGINE = EngineConfig(lanes=16, **SMALL)
 PACKAGES = ("latency_pkg", "mac_pkg", "engine_pkg")
 
 
-def run(top: str, folder: Path, file: Path | None = None, **parameters: int) -> None:
+def run(
+    top: str,
+    folder: Path,
+    file: Path | None = None,
+    parameters: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> None:
     """Runs the bench of ``top``, whose submodules Verilator finds by their names."""
     package = folder / "hwgen_program_pkg.sv"
     package.write_text(rtl_program_package(ENGINE))
@@ -21,9 +29,10 @@ def run(top: str, folder: Path, file: Path | None = None, **parameters: int) -> 
         f"bench_{top}",
         folder,
         [package, *(KERNELS / f"{name}.sv" for name in PACKAGES), file or KERNELS / f"{top}.sv"],
-        parameters={"LANES": ENGINE.lanes, **parameters},
+        parameters={"LANES": ENGINE.lanes, **(parameters or {})},
         # No part needs all constants of the packages; lint of the whole engine looks at those.
         arguments=["-y", str(KERNELS), "-Wno-UNUSEDPARAM"],
+        environment=environment,
         optimise="-O0",
     )
 
@@ -38,3 +47,15 @@ def test_tile_path(tmp_path: Path) -> None:
 
 def test_storage(tmp_path: Path) -> None:
     run("storage", tmp_path, TOPS / "storage.sv")
+
+
+def test_sequencer(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.pickle"
+    cases.write_bytes(pickle.dumps([random_program(ENGINE, seed) for seed in range(6)]))
+    depths = ("max_rows", "score_depth", "residual_depth", "work_depth", "value_depth")
+    run(
+        "sequencer",
+        tmp_path,
+        parameters={name.upper(): getattr(ENGINE, name) for name in depths},
+        environment={"HWGEN_BENCH_CASES": str(cases)},
+    )
