@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo   builds, C-simulates and pictures the shipped example
 # make test   runs every test and the linters
-.PHONY: demo test install lint clean
+# make bench  measures by RTL simulation what has changed and writes bench/results.md (long)
+.PHONY: demo test bench install lint clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +15,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test lint
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m bench
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

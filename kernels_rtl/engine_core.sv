@@ -66,7 +66,8 @@ module engine_core
   /* verilator lint_on UNUSEDSIGNAL */
   load_order_t load_pushed, load_head;
   fill_t fill_pushed, fill_head;
-  logic everything_idle, items_taken, loader_idle, all_settled, work_settled, value_settled, filler_idle;
+  logic everything_idle, items_taken, loader_idle, filler_idle;
+  logic all_settled, work_settled, value_settled;
 
   sequencer #(
       .LANES(LANES),

@@ -65,6 +65,7 @@ module fetch
   typedef enum logic [3:0] {
     IDLE,
     COLLECT,   // the words of a record
+    COMPARE,   // words of the header with what they should be
     HEADER,
     DECODE,    // four steps from an instruction to its stretch of a region
     MULTIPLY,
@@ -253,7 +254,7 @@ module fetch
   // The walker -------------------------------------------------------------------------------
 
   logic [1:0] words_collected;
-  logic header_seen;
+  logic header_seen, wrong_engine, bad_header, has_instructions;
   logic [31:0] weight_beats, input_beats;
   logic [7:0] header_error, opcode, error, found_error;
   load_t load;
@@ -273,12 +274,18 @@ module fetch
 
   always_comb begin
     header_error = ERROR_NONE;
-    if (bits[95:64] != ENGINE_DIGEST) header_error = ERROR_WRONG_ENGINE;
-    if (bits[31:0] != PROGRAM_MAGIC || bits[63:32] != PROGRAM_VERSION)
-      header_error = ERROR_BAD_HEADER;
+    if (wrong_engine) header_error = ERROR_WRONG_ENGINE;
+    if (bad_header) header_error = ERROR_BAD_HEADER;
     if (memory_error) header_error = ERROR_MEMORY;
   end
-  assign header_good = header_error == ERROR_NONE && bits[127:96] != '0;
+  assign header_good = header_error == ERROR_NONE && has_instructions;
+
+  // Comparisons of whole words: of the cycle before.
+  always_ff @(posedge clk) begin
+    wrong_engine     <= bits[95:64] != ENGINE_DIGEST;
+    bad_header       <= bits[31:0] != PROGRAM_MAGIC || bits[63:32] != PROGRAM_VERSION;
+    has_instructions <= bits[127:96] != '0;
+  end
 
   // What can be known of an instruction before it runs: enough to fetch for it safely.
   always_comb begin
@@ -347,8 +354,9 @@ module fetch
         COLLECT:
         if (program_valid) begin
           words_collected <= words_collected + 1'b1;
-          if (words_collected == 2'(INSTRUCTION_WORDS - 1)) state <= header_seen ? DECODE : HEADER;
+          if (words_collected == 2'(INSTRUCTION_WORDS - 1)) state <= header_seen ? DECODE : COMPARE;
         end
+        COMPARE: state <= HEADER;
         HEADER: begin
           header_seen       <= 1'b1;
           instructions_left <= bits[127:96];

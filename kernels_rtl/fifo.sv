@@ -19,20 +19,26 @@ module fifo #(
   (* ram_style = "distributed" *)
   logic [WIDTH-1:0] entries[DEPTH];
   logic [BITS:0] written, taken;
+  logic full, pushing, taking;
 
-  // Full: the same place, one round ahead.
-  assign push_ready = written != {!taken[BITS], taken[BITS-1:0]};
+  assign pushing = push_valid && push_ready;
+  assign taking = pop && head_valid;
+  assign push_ready = !full;
   assign head_valid = written != taken;
   assign head = entries[taken[BITS-1:0]];
 
   always_ff @(posedge clk) begin
-    if (push_valid && push_ready) entries[written[BITS-1:0]] <= push;
+    if (pushing) entries[written[BITS-1:0]] <= push;
     if (reset) begin
       written <= '0;
       taken   <= '0;
+      full    <= 1'b0;
     end else begin
-      if (push_valid && push_ready) written <= written + 1'b1;
-      if (pop && head_valid) taken <= taken + 1'b1;
+      if (pushing) written <= written + 1'b1;
+      if (taking) taken <= taken + 1'b1;
+      // A register: whether a queue takes more is asked at the end of long paths.
+      if (taking) full <= 1'b0;
+      else if (pushing) full <= written - taken == (BITS + 1)'(DEPTH - 1);
     end
   end
 

@@ -47,12 +47,12 @@ module run_control
   logic [7:0] run_error;
   logic [WATCHDOG_BITS:0] still;  // cycles in which nothing moved
   logic [SETTLE_BITS-1:0] settle;
-  logic moved_before, finished;
+  logic moved_before, memory_idle, finished;
 
   assign idle = state == IDLE && !start;
   assign launch = state == WAIT && clean && !stop;
   assign stop = state != IDLE && still[WATCHDOG_BITS];
-  assign finished = state == FINISH && fetch_idle && store_idle;
+  assign finished = state == FINISH && memory_idle;
   assign done = finished || stop;
 
   always_comb begin
@@ -63,6 +63,7 @@ module run_control
 
   always_ff @(posedge clk) begin
     moved_before <= moved;
+    memory_idle <= fetch_idle && store_idle;
     if (state == IDLE || moved_before) still <= '0;
     else still <= still + 1'b1;
 
@@ -91,7 +92,7 @@ module run_control
       settle <= SETTLE_BITS'(SETTLE);
     end else if (settle != '0) begin
       settle <= settle - 1'b1;
-    end else if (fetch_idle && store_idle) begin
+    end else if (memory_idle) begin
       clean <= 1'b1;
     end
   end

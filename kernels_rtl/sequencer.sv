@@ -69,6 +69,7 @@ module sequencer
   logic [511:0] bits;
   logic [7:0] fetched_error, error;
   logic fetched_last;
+  logic arrived;  // an instruction, in the cycle before
   logic [7:0] opcode;
   logic [15:0] tokens[TOKEN_REGISTERS];
 
@@ -333,7 +334,7 @@ module sequencer
     fill.rows = tile_keys;
   end
 
-  assign instruction_ready = state == FETCH;
+  assign instruction_ready = state == FETCH && !arrived;
   assign done = state == FINISH && everything_idle;
   assign error_code = error;
 
@@ -356,12 +357,14 @@ module sequencer
 
   always_ff @(posedge clk) begin
     unique case (state)
-      FETCH:
-      if (instruction_valid) begin
-        bits <= instruction_bits;
-        fetched_error <= instruction_error;
-        fetched_last <= instruction_last;
-        state <= CHECK;
+      FETCH: begin
+        arrived <= instruction_valid && !arrived;
+        if (!arrived) begin
+          bits <= instruction_bits;
+          fetched_error <= instruction_error;
+          fetched_last <= instruction_last;
+        end
+        if (arrived) state <= CHECK;
       end
 
       CHECK: begin
@@ -543,6 +546,7 @@ module sequencer
 
     if (reset) begin
       state <= FETCH;
+      arrived <= 1'b0;
       error <= ERROR_NONE;
       measured <= 1'b0;
       normalised <= 1'b0;

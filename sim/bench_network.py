@@ -8,13 +8,14 @@ inside the test bench; who starts this bench looks at what is left in it.
 
 import os
 import pickle
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, First, RisingEdge, Timer
+from cocotb.triggers import ClockCycles, First, RisingEdge, Timer, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
@@ -23,13 +24,17 @@ from hwgen.program.engine import PROGRAM_VERSION, EngineConfig
 from hwgen.program.status import ErrorCode
 from sim.axi import hush
 
-START, DONE, IDLE, READY = 1, 2, 4, 8
+START, DONE, IDLE = 1, 2, 4
 VALID = 1 << 32
 """The flag in the word after an error code."""
 PERIOD = 2
 """Simulation steps of a clock cycle."""
-LIMIT = 20_000_000
+LIMIT = 5_000_000
 """Cycles of a run, more than any network of the tests takes."""
+EARLY = 2000
+"""Cycles that no run ends within."""
+PATIENCE = 1000
+"""Cycles of a register access."""
 POLL = 500
 """Cycles between two looks at the control register."""
 
@@ -50,6 +55,11 @@ class Run:
     poll: bool
 
 
+async def answered(access: Awaitable[Any]) -> Any:
+    """What a register access gives, which takes no more than some cycles."""
+    return await with_timeout(access, PATIENCE * PERIOD, "step")
+
+
 class Driver:
     """The control port and the interrupt."""
 
@@ -61,24 +71,33 @@ class Driver:
         self.offsets = {item.name: item.offset for item in (*CONTROL, *COUNTERS)}
 
     async def read(self, name: str) -> int:
-        return await self.bus.read_dword(self.offsets[name])
+        return await answered(self.bus.read_dword(self.offsets[name]))
 
     async def write(self, name: str, value: int) -> None:
-        await self.bus.write_dword(self.offsets[name], value)
+        await answered(self.bus.write_dword(self.offsets[name], value))
 
-    async def run(self, run: Run) -> None:
-        """One run from its arguments to its error code."""
+    async def reset(self) -> None:
+        for level in (0, 1):
+            self.dut.ap_rst_n.value = level
+            await ClockCycles(self.dut.ap_clk, 200)
+
+    async def start(self, run: Run) -> None:
         offsets = {item.name: item.offset for item in registers(run.engine)}
         for name, value in run.arguments.items():
-            await self.bus.write_qword(offsets[name], value)
+            await answered(self.bus.write_qword(offsets[name], value))
         await self.write("global_interrupt", 1)
         await self.write("interrupt_enable", not run.poll)
         assert await self.read("control") & (START | DONE | IDLE) == IDLE
-        before = get_sim_time("step")
         await self.write("control", START)
+
+    async def run(self, run: Run) -> None:
+        """One run from its arguments to its error code."""
+        before = get_sim_time("step")
+        await self.start(run)
         await (self.poll() if run.poll else self.interrupt())
         took = (get_sim_time("step") - before) // PERIOD
-        code = await self.bus.read_qword(offsets["error_code"])
+        (error,) = [item for item in registers(run.engine) if item.name == "error_code"]
+        code = await answered(self.bus.read_qword(error.offset))
         assert code == run.code | VALID, f"error code {code:#x}, expected {run.code}"
         self.dut._log.info("%d cycles, error code %d", took, run.code)
         if os.environ["HWGEN_BENCH_COUNTERS"] == "1":
@@ -89,8 +108,8 @@ class Driver:
         start = RisingEdge(self.dut.irq)
         assert await First(start, Timer(LIMIT * PERIOD, "step")) is start, "no interrupt"
         assert await self.read("interrupt_status") == 1
-        assert await self.read("control") & (START | DONE | IDLE | READY) == DONE | IDLE | READY
-        assert await self.read("control") & (START | DONE | IDLE | READY) == IDLE
+        assert await self.read("control") & (START | DONE | IDLE) == DONE | IDLE
+        assert await self.read("control") & (START | DONE | IDLE) == IDLE
         assert self.dut.irq.value == 1
         await self.write("interrupt_status", 1)
         await ClockCycles(self.dut.ap_clk, 4)
@@ -111,7 +130,7 @@ class Driver:
     async def check_counters(self, run: Run, took: int) -> None:
         assert await self.read("version") == PROGRAM_VERSION
         assert await self.read("digest") == run.engine.digest
-        cycles = await self.bus.read_qword(self.offsets["cycles"])
+        cycles = await answered(self.bus.read_qword(self.offsets["cycles"]))
         assert 0 < cycles < took, (cycles, took)
 
 
@@ -120,9 +139,10 @@ async def runs_one_after_the_other(dut: Any) -> None:
     runs = pickle.loads(Path(os.environ["HWGEN_BENCH_RUNS"]).read_bytes())
     Clock(dut.ap_clk, PERIOD, "step", impl="gpi").start()
     driver = Driver(dut)
-    dut.ap_rst_n.value = 0
-    await ClockCycles(dut.ap_clk, 200)
-    dut.ap_rst_n.value = 1
-    await ClockCycles(dut.ap_clk, 200)
+    await driver.reset()
+    # A reset in mid-run leaves nothing behind.
+    await driver.start(runs[0])
+    await ClockCycles(dut.ap_clk, EARLY)
+    await driver.reset()
     for run in runs:
         await driver.run(run)

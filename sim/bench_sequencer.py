@@ -291,6 +291,7 @@ class Bench:
         ):  # fmt: skip
             getattr(dut, name).value = 0
         dut.everything_idle.value = 1
+        dut.items_taken.value = 1
         dut.reset.value = 1
         await idle(dut, 4)
         dut.reset.value = 0
@@ -315,6 +316,7 @@ class Bench:
         waiting.append((0, int(error), 1))
         dut.output_vectors.value = program.output.vectors(program.engine.lanes)
         pending = 0  # cycles of work under way
+        queued = 0  # cycles in which items wait to be begun
         alone = False  # that work is a LOAD, which nothing may overlap
         for _ in range(TIMEOUT):
             dut.instruction_valid.value = int(bool(waiting) and rng.random() >= gaps)
@@ -326,17 +328,24 @@ class Bench:
                 ready.value = int(rng.random() >= gaps)
             await RisingEdge(dut.clk)
             dut.everything_idle.value = int(pending == 0)  # a cycle late
-            work = 0
+            dut.items_taken.value = int(queued == 0)
+            work, entered = 0, 0
             for valid, ready, port, layout, orders in ports:
                 if int(valid.value):
                     assert int(ready.value)
                     assert not alone
                     orders.append(layout.unpack(port.value))
                     work = int(rng.integers(1, 12))
+                    if orders is streams.items:
+                        entered = int(rng.integers(1, work + 1))
+                        # Fills follow, and must not overtake an item that writes their tile.
+                        if orders[-1]["kind"] == ITEM["ITEM_SOFTMAX"]:
+                            assert not queued
             if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in TILES:
                 assert not pending
                 alone = True
             pending = max(pending - 1, work)
+            queued = max(queued - 1, entered)
             alone = alone and pending > 0
             if int(dut.done.value):
                 assert not waiting and not pending
@@ -414,6 +423,7 @@ async def nothing_is_kept_from_run_to_run(dut: Any) -> None:
     dut.reset.value = 1
     await idle(dut, 4)
     dut.everything_idle.value = 1
+    dut.items_taken.value = 1
     dut.reset.value = 0
     assert await bench.check(program, [by_register]) == ErrorCode.OUT_OF_RANGE
     assert await bench.check(program, [known]) == none

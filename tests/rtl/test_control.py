@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sequencer, issuer, tile path and storage, each on its own against a model in Python."""
+"""Sequencer, tile path and storage, each against a model in Python; lint of the whole engine."""
 
+import os
 import pickle
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from hwgen.emit.rtl import design_sources
 from hwgen.emit.rtl_program import rtl_program_package
 from hwgen.program.engine import EngineConfig
-from sim.runner import KERNELS, TOPS, run_bench
+from sim.runner import KERNELS, TOPS, run_bench, verilator_environment
 from tests.csim.test_engine import SMALL, random_program
+from tests.rtl.test_engine import SIMULATION
 
 ENGINE = EngineConfig(lanes=16, **SMALL)
 PACKAGES = ("latency_pkg", "mac_pkg", "engine_pkg")
@@ -59,3 +65,20 @@ def test_sequencer(tmp_path: Path) -> None:
         parameters={name.upper(): getattr(ENGINE, name) for name in depths},
         environment={"HWGEN_BENCH_CASES": str(cases)},
     )
+
+
+@pytest.mark.parametrize("lanes", [16, 32, 64])
+def test_lint_of_the_whole_engine(tmp_path: Path, lanes: int) -> None:
+    """No warning of Verilator's but those that are waived in place."""
+    engine = EngineConfig(lanes=lanes)
+    sources = design_sources(engine)
+    for name, content in sources.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    subprocess.run(
+        ["verilator", "--lint-only", "-Wall", "--no-timing", "--top-module", "hwgen_engine",
+         *sources, *(str(KERNELS / name) for name in SIMULATION)],
+        cwd=tmp_path,
+        env={**os.environ, **verilator_environment()},
+        check=True,
+    )  # fmt: skip
