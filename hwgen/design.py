@@ -30,7 +30,8 @@ from hwgen.report.html import html
 from hwgen.report.limits import random_weights, with_limits
 from hwgen.report.make import make_report, yosys_report
 from hwgen.report.schema import Report, RtlResult
-from hwgen.sim.rtl_build import Memory, Options, read_rtl
+from hwgen.sim.rtl import Memory
+from hwgen.sim.rtl_build import Options, read_rtl
 from hwgen.sim.timeline import chrome_trace
 from hwgen.source import COPY, PREFIX, Source
 from hwgen.synthesis.engine import synthesise_engine
@@ -217,10 +218,19 @@ class Design:
             project = rtl_project(self.program.engine)
             files = {name.removeprefix(f"{RTL}/"): data for name, data in project.items()}
         timing = timing_for(self.board, self._report.clock_mhz)
-        options = Options(Memory(timing.ddr_bytes, timing.ddr_latency), twin, waves)
+        memory = Memory(timing.ddr_bytes, timing.ddr_latency)
+        options = Options(twin, waves)
         file = self.directory / WAVES if waves and self.directory is not None else None
         result, timeline = compare_rtl(
-            files, options, self.program, data.images, expected, self._report.macs, progress, file
+            files,
+            options,
+            memory,
+            self.program,
+            data.images,
+            expected,
+            self._report.macs,
+            progress,
+            file,
         )
         if trace and self.directory is not None:
             content = chrome_trace(timeline, self.program, self._report.clock_mhz)

@@ -22,6 +22,7 @@ from hwgen.report.schema import (
     RtlResult,
     TimelineSlice,
 )
+from hwgen.sim.rtl import Memory
 from hwgen.sim.rtl_build import Options, compile_rtl
 from hwgen.sim.timeline import Timeline
 from hwgen.sim.verify import verify_csim
@@ -152,6 +153,7 @@ def compare_csim(
 def compare_rtl(
     files: Mapping[str, bytes],
     options: Options,
+    memory: Memory,
     program: Program,
     images: np.ndarray,
     expected: np.ndarray,
@@ -180,6 +182,7 @@ def compare_rtl(
         program,
         beats,
         expected,
+        memory=memory,
         progress=lambda done, total: progress("RTL cycles", done, total),
         waves=waves,
     )
@@ -190,7 +193,7 @@ def compare_rtl(
     result = RtlResult(
         images=len(images),
         array="twin" if options.twin else "faithful",
-        memory=str(options.memory),
+        memory=str(memory),
         cycles=cycles,
         slowest=max(found.cycles),
         bytes_moved=16 * found.words[0],

@@ -25,8 +25,6 @@ from hwgen.program.status import ErrorCode
 from sim.axi import hush
 
 START, DONE, IDLE = 1, 2, 4
-VALID = 1 << 32
-"""The flag in the word after an error code."""
 PERIOD = 2
 """Simulation steps of a clock cycle."""
 LIMIT = 5_000_000
@@ -97,8 +95,9 @@ class Driver:
         await (self.poll() if run.poll else self.interrupt())
         took = (get_sim_time("step") - before) // PERIOD
         (error,) = [item for item in registers(run.engine) if item.name == "error_code"]
-        code = await answered(self.bus.read_qword(error.offset))
-        assert code == run.code | VALID, f"error code {code:#x}, expected {run.code}"
+        code = ErrorCode(await answered(self.bus.read_dword(error.offset)))
+        assert code == run.code, f"the run ended with {code.name}, expected {run.code.name}"
+        assert await answered(self.bus.read_dword(error.offset + 4)) & 1, "no valid flag"
         self.dut._log.info("%d cycles, error code %d", took, run.code)
         if os.environ["HWGEN_BENCH_COUNTERS"] == "1":
             await self.check_counters(run, took)

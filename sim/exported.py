@@ -106,7 +106,8 @@ def connect(engine: EngineConfig, found: dict[str, Port]) -> list[Port]:
     if count != engine.ports:
         raise ToolError(
             f"Module {TOP} reads memory by {count} ports (m_axi_gmem<N>_ARVALID); an engine of "
-            f"{engine.lanes} lanes has {engine.ports}. Name the configuration that it was made for."
+            f"{engine.lanes} lanes has {engine.ports}. Name the configuration that it was made for "
+            "(--rtl-config)."
         )
     needed = {port.name: port for port in engine_ports(engine)}
     for port in needed.values():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The implementations of the engine that one bench of whole networks takes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,6 @@ class Implementation:
         arguments: more for Verilator, C++ files among them.
         counters: it has the registers from 0x100.
         memory_errors: it tells of error responses.
-        parameters: of the test bench.
         contents: of memories, files that the simulation looks for in its folder.
     """
 
@@ -36,7 +35,6 @@ class Implementation:
     arguments: tuple[str, ...]
     counters: bool = False
     memory_errors: bool = True
-    parameters: dict[str, int] = field(default_factory=dict)
     contents: tuple[Path, ...] = ()
 
 

@@ -55,8 +55,7 @@ def check_network(
         "bench_network",
         folder,
         implementation.sources,
-        implementation.parameters,
-        implementation.arguments,
+        arguments=implementation.arguments,
         environment={
             "DDR_IMAGE": str(files["image"]),
             "DDR_DUMP": str(files["dump"]),

@@ -190,6 +190,14 @@ def _homes(
             taken = homes[op.input].part(op.index, 1)
             homes[name] = replace(taken, first_row=0)
             continue
+        if isinstance(op, Attention):
+            query = homes[op.query]
+            same_rows = (query.first_row, query.rows) == (first, count)
+            if same_rows and query.root.group == groups[index] and last_use[op.query] == index:
+                # A head's results take its queries' place. They need no room of their own, and
+                # the next head's queries may follow them row by row: it is one matrix.
+                homes[name] = query
+                continue
         if isinstance(op, FusedLinear) and op.residual is not None and name != graph.output:
             there = homes[op.residual].part(first, count)
             # A sum takes the place of its residual operand, unless that would keep it unmerged.

@@ -31,6 +31,39 @@ _DONE, _TIMEOUT = 0, 3
 """Exit codes of the test bench."""
 
 
+@dataclass(frozen=True)
+class Memory:
+    """The memory behind the engine's ports, see ``kernels_rtl/simulation/ddr_model.sv``.
+
+    Attributes:
+        bytes_per_cycle: all ports together; 12.8 GB/s at 300 MHz by default.
+        latency: cycles from a read's address to its first word, at the earliest.
+        outstanding: bursts under way on a port, 64 at most.
+    """
+
+    bytes_per_cycle: float = 12.8e9 / 300e6
+    latency: int = 60
+    outstanding: int = 16
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Of the simulator's command line."""
+        return (
+            f"+latency={self.latency}",
+            f"+outstanding={self.outstanding}",
+            f"+millibytes={round(self.bytes_per_cycle * 1000)}",
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.bytes_per_cycle:.3f} bytes a cycle, latency {self.latency} cycles, "
+            f"{self.outstanding} bursts a port"
+        )
+
+
+DEFAULT_MEMORY = Memory()
+
+
 @dataclass(frozen=True, eq=False)
 class RtlResult:
     """What the engine did in each run.
@@ -55,6 +88,7 @@ def run_rtl(
     program: Program,
     beats: np.ndarray,
     *,
+    memory: Memory = DEFAULT_MEMORY,
     progress: Progress | None = None,
     waves: Path | None = None,
     processes: int | None = None,
@@ -85,7 +119,7 @@ def run_rtl(
 
     def part(index: int, chosen: np.ndarray) -> _Part:
         with tempfile.TemporaryDirectory(prefix="hwgen-rtl-") as folder:
-            simulation = _Simulation(simulator, program, chosen, Path(folder), expected)
+            simulation = _Simulation(simulator, program, chosen, Path(folder), expected, memory)
             return simulation.run(lambda done: advance(index, done), waves if index == 0 else None)
 
     with ThreadPoolExecutor(count) as pool:
@@ -116,12 +150,19 @@ class _Simulation:
     """One simulator, its memory image and its commands."""
 
     def __init__(
-        self, simulator: Path, program: Program, beats: np.ndarray, folder: Path, expected: int
+        self,
+        simulator: Path,
+        program: Program,
+        beats: np.ndarray,
+        folder: Path,
+        expected: int,
+        memory: Memory,
     ) -> None:
         self._simulator = simulator
         self._program = program
         self._folder = folder
         self._runs = len(beats)
+        self._memory = memory
         self._limit = 10 * expected + (1 << 22)
         self._registers = {r.name: r.offset for r in registers(program.engine)}
         self._image = memory_image(program, beats)
@@ -163,6 +204,7 @@ class _Simulation:
         finished = run_process(
             [
                 self._simulator, self._folder / "commands", f"+events={events}",
+                *self._memory.arguments,
                 *([f"+waves={waves}"] if waves else []),
             ],
             what="RTL simulation",

@@ -31,45 +31,14 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The memory behind the engine's ports, see ``kernels_rtl/simulation/ddr_model.sv``.
-
-    Attributes:
-        bytes_per_cycle: all ports together; 12.8 GB/s at 300 MHz by default.
-        latency: cycles from a read's address to its first word, at the earliest.
-        outstanding: bursts under way on a port.
-    """
-
-    bytes_per_cycle: float = 12.8e9 / 300e6
-    latency: int = 60
-    outstanding: int = 16
-
-    @property
-    def parameters(self) -> dict[str, int]:
-        """Parameters of the test bench."""
-        return {
-            "LATENCY": self.latency,
-            "OUTSTANDING": self.outstanding,
-            "MILLIBYTES": round(self.bytes_per_cycle * 1000),
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"{self.bytes_per_cycle:.3f} bytes a cycle, latency {self.latency} cycles, "
-            f"{self.outstanding} bursts a port"
-        )
-
-
-@dataclass(frozen=True)
 class Options:
-    """How the engine is simulated.
+    """How the simulator is compiled.
 
     Attributes:
         twin: the MAC array alone is its C++ twin, several times as fast.
         waves: the program can write an FST file.
     """
 
-    memory: Memory = Memory()
     twin: bool = False
     waves: bool = False
 
@@ -104,6 +73,9 @@ def compile_rtl(
         ToolError: a tool is missing or failed, or the cache folder cannot be written.
     """
     verilator = find_verilator()
+    # A folder and the files of a design in memory give the same simulator.
+    named = [name for item in _LISTS for name in files[item].decode().split()]
+    files = {name: files[name] for name in (*_LISTS, *named)}
     folder = cache_folder() / "rtl"
     program = folder / _key(files, options, verilator)
     if program.exists():
@@ -169,14 +141,13 @@ def _compile(
 
 
 def _arguments(options: Options) -> list[str]:
-    parameters = options.memory.parameters | {"TWIN": int(options.twin)}
     return [
         *_FLAGS,
         "-MAKEFLAGS", f"OPT_FAST='{_OPTIMISE}' OPT_GLOBAL=-O1",
         "-CFLAGS", _OPTIMISE,
         "--top-module", TESTBENCH,
         *(["--trace-fst"] if options.waves else []),
-        *(f"-G{name}={value}" for name, value in parameters.items()),
+        f"-GTWIN={int(options.twin)}",
     ]  # fmt: skip
 
 

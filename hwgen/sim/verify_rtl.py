@@ -8,7 +8,7 @@ import numpy as np
 from hwgen.errors import VerificationError
 from hwgen.program.program import Program
 from hwgen.program.status import MEANING, ErrorCode
-from hwgen.sim.rtl import Progress, RtlResult, run_rtl
+from hwgen.sim.rtl import DEFAULT_MEMORY, Memory, Progress, RtlResult, run_rtl
 
 
 def verify_rtl(
@@ -17,20 +17,21 @@ def verify_rtl(
     beats: np.ndarray,
     expected: np.ndarray,
     *,
+    memory: Memory = DEFAULT_MEMORY,
     progress: Progress | None = None,
     waves: Path | None = None,
 ) -> RtlResult:
     """Runs the RTL and demands the outputs of the reference interpreter.
 
     Args:
-        simulator, beats, waves: as for ``run_rtl``.
+        simulator, beats, memory, waves: as for ``run_rtl``.
         expected: outputs of the reference interpreter, int16 (runs, vectors, lanes).
 
     Raises:
         VerificationError: a difference; the message names the first one.
         ToolError, DataError: as for ``run_rtl``.
     """
-    result = run_rtl(simulator, program, beats, progress=progress, waves=waves)
+    result = run_rtl(simulator, program, beats, memory=memory, progress=progress, waves=waves)
     failed = [run for run, code in enumerate(result.errors) if code != ErrorCode.NONE]
     if failed:
         code = result.errors[failed[0]]

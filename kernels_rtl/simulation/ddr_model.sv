@@ -6,6 +6,9 @@
 // there are that many; what is left over is kept up to one word a port, so a pause is not made up
 // for later. Ports take turns, word by word. The defaults are 12.8 GB/s at 300 MHz.
 //
+// +latency=N, +outstanding=N and +millibytes=N on the simulator's command line take the place of
+// the parameters: one simulator serves every memory.
+//
 // The first word of a read comes LATENCY cycles after its address was taken, at the earliest; words
 // of later bursts follow without a gap. A write is answered LATENCY cycles after its last word.
 // Bursts are incrementing, of whole words, on one ID. Beyond the memory the answer is SLVERR.
@@ -16,7 +19,7 @@ module ddr_model #(
     parameter int PORTS       = 4,
     parameter int MEGABYTES   = 1,   // at least; a larger image makes it larger
     parameter int LATENCY     = 60,
-    parameter int OUTSTANDING = 16,    // bursts a port
+    parameter int OUTSTANDING = 16,    // bursts a port, 64 at most
     parameter int MILLIBYTES  = 42667  // thousandths of a byte a cycle
 ) (
     input  logic                   clk,
@@ -61,11 +64,18 @@ module ddr_model #(
 
   localparam int WORD = 16000;
   localparam int CHANNELS = PORTS + 1;  // the last one is the write port
-  localparam int MOST = CHANNELS * WORD + MILLIBYTES;
+  localparam int PLACES = 64;  // of a ring of bursts
 
+  int latency, outstanding, millibytes;
+  int most;  // tokens
   chandle memory;
 
   initial begin
+    if (!$value$plusargs("latency=%d", latency)) latency = LATENCY;
+    if (!$value$plusargs("outstanding=%d", outstanding)) outstanding = OUTSTANDING;
+    if (!$value$plusargs("millibytes=%d", millibytes)) millibytes = MILLIBYTES;
+    if (outstanding < 1 || outstanding > PLACES) $fatal(1, "%0d bursts under way", outstanding);
+    most = CHANNELS * WORD + millibytes;
     memory = ddr_create(MEGABYTES);
     if (memory == null) $fatal(1, "the image cannot be read");
   end
@@ -79,32 +89,34 @@ module ddr_model #(
   endfunction
 
   // Bursts under way, in rings; `begun` and `ended` count them modulo twice the ring.
-  localparam int PLACE_BITS = $clog2(OUTSTANDING);
+  localparam int PLACE_BITS = $clog2(PLACES);
   typedef logic [PLACE_BITS-1:0] place_t;
   longint now;
-  longint read_address[PORTS][OUTSTANDING];
-  longint read_due[PORTS][OUTSTANDING];
-  logic [8:0] read_words[PORTS][OUTSTANDING];  // left
+  longint read_address[PORTS][PLACES];
+  longint read_due[PORTS][PLACES];
+  logic [8:0] read_words[PORTS][PLACES];  // left
   logic [PORTS-1:0][PLACE_BITS:0] read_begun, read_ended;
-  longint write_address[OUTSTANDING];
+  longint write_address[PLACES];
   logic [PLACE_BITS:0] write_begun, write_filled, write_ended;  // addresses, data, responses
-  logic [8:0] write_words[OUTSTANDING];  // left
-  longint write_due[OUTSTANDING];
-  logic [OUTSTANDING-1:0] write_failed;
+  logic [8:0] write_words[PLACES];  // left
+  longint write_due[PLACES];
+  logic [PLACES-1:0] write_failed;
 
   // Who may move a word: those that have one due and a place to put it, while tokens last.
   logic [PORTS-1:0] read_wish, read_grant;
   logic write_grant, write_wish;
   int tokens, left;
   int turn, next_turn;  // after the last that moved a word
+  logic [PLACE_BITS:0] limit;
+  assign limit = (PLACE_BITS + 1)'(outstanding);
 
   always_comb begin
     for (int port = 0; port < PORTS; ++port) begin
-      arready[port] = read_begun[port] - read_ended[port] != (PLACE_BITS + 1)'(OUTSTANDING);
+      arready[port] = read_begun[port] - read_ended[port] != limit;
       read_wish[port] = read_begun[port] != read_ended[port] &&
           now >= read_due[port][place_t'(read_ended[port])] && (!rvalid[port] || rready[port]);
     end
-    awready    = write_begun - write_ended != (PLACE_BITS + 1)'(OUTSTANDING);
+    awready    = write_begun - write_ended != limit;
     write_wish = write_begun != write_filled && wvalid;
     left        = tokens;
     read_grant  = '0;
@@ -139,7 +151,7 @@ module ddr_model #(
     bit good;
     place_t place;
     now    <= now + 1;
-    tokens <= left + MILLIBYTES > MOST ? MOST : left + MILLIBYTES;
+    tokens <= left + millibytes > most ? most : left + millibytes;
     turn   <= next_turn;
     words_moved <= words_moved + 64'($countones(read_grant)) + 64'(write_grant);
     for (int port = 0; port < PORTS; ++port) begin
@@ -159,7 +171,7 @@ module ddr_model #(
         place = place_t'(read_begun[port]);
         read_address[port][place] <= araddr[port];
         read_words[port][place] <= 9'(arlen[port]) + 9'd1;
-        read_due[port][place] <= now + 64'(LATENCY - 1);
+        read_due[port][place] <= now + 64'(latency - 1);
         read_begun[port] <= read_begun[port] + 1'b1;
         if (crosses(araddr[port][11:4], arlen[port])) $fatal(1, "a read burst crosses 4 KB");
       end
@@ -178,7 +190,7 @@ module ddr_model #(
       if (wlast != (write_words[place] == 9'd1)) $fatal(1, "wlast at the wrong word");
       write_address[place] <= write_address[place] + 64'd16;
       write_words[place] <= write_words[place] - 9'd1;
-      write_due[place] <= now + 64'(LATENCY);
+      write_due[place] <= now + 64'(latency);
       if (wlast) write_filled <= write_filled + 1'b1;
     end
     if (bvalid && bready) write_ended <= write_ended + 1'b1;

@@ -3,6 +3,7 @@
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,7 +35,11 @@ OUTPUT_VECTORS = 300
 INPUT_BEATS = 70
 
 
-def _vectors(address: int, stride: int, slices: int, rows: int) -> set[int]:
+class NoRoom(Exception):
+    """No place was found for a random matrix."""
+
+
+def vectors(address: int, stride: int, slices: int, rows: int) -> set[int]:
     return {address + s * stride + r for s in range(slices) for r in range(rows)}
 
 
@@ -64,8 +69,16 @@ class Writer:
         """The same, sharing no vector with ``taken``."""
         for _ in range(1000):
             address, stride = self.place(depth, slices, rows)
-            if not taken & _vectors(address, stride, slices, rows):
+            if not taken & vectors(address, stride, slices, rows):
                 return address, stride
+        raise NoRoom
+
+    def step(self, write: Callable[[], object]) -> None:
+        """``write``, again and again until its places are found."""
+        for _ in range(1000):
+            with suppress(NoRoom):
+                write()
+                return
         raise AssertionError("no room; make the buffers of the test larger")
 
     def count(self, value: int) -> tuple[int, int]:
@@ -128,8 +141,16 @@ class Writer:
             self.engine.lanes,
         )
 
-    def matmul(self, destination: Buffer, **wanted: int) -> Matmul:
-        """A matrix product of random shape; ``wanted`` sets fields."""
+    def matmul(
+        self,
+        destination: Buffer,
+        source_place: tuple[int, int] | None = None,
+        operand: tuple[int, int] | None = None,
+        **wanted: int,
+    ) -> Matmul:
+        """A matrix product of random shape and places (address, stride), but for those given;
+        ``wanted`` sets fields.
+        """
         engine, lanes = self.engine, self.engine.lanes
         narrow = destination in (Buffer.WORK, Buffer.VALUE)
         rows = wanted.pop("rows", self.integer(1, engine.max_rows))
@@ -147,15 +168,16 @@ class Writer:
             Buffer.VALUE: engine.value_depth,
             Buffer.OUTPUT: OUTPUT_VECTORS,
         }
-        address, stride = self.place(depths[source], reductions, rows)
-        taken = _vectors(address, stride, reductions, rows) if source == destination else set()
+        address, stride = source_place or self.place(depths[source], reductions, rows)
+        taken = vectors(address, stride, reductions, rows) if source == destination else set()
+        if operand is not None and destination == Buffer.RESIDUAL:
+            taken = taken | vectors(*operand, outputs, rows)
         target = self.place_apart(depths[destination], outputs, rows, taken)
         if residual:
-            operand = target
-            if destination == Buffer.OUTPUT or self.flag():
-                taken = taken | _vectors(*target, outputs, rows)
+            if operand is None and (destination == Buffer.OUTPUT or self.flag()):
+                taken = taken | vectors(*target, outputs, rows)
                 operand = self.place_apart(engine.residual_depth, outputs, rows, taken)
-            fields |= {"residual_address": operand[0], "residual_stride": operand[1]}
+            fields["residual_address"], fields["residual_stride"] = operand or target
         if gelu:
             constants = gelu_constants(1.0 if self.flag() else 0.5)
             ratio = ratio_from(2.0**-12 / self.rng.uniform(0.01, 0.2))
@@ -211,10 +233,10 @@ class Writer:
         most = min(engine.max_rows, engine.score_depth // -(-keys // lanes))
         rows = self.integer(1, min(most, 50))
         query = self.place(engine.work_depth, slices, rows)
-        key = self.place_apart(engine.work_depth, slices, keys, _vectors(*query, slices, rows))
+        key = self.place_apart(engine.work_depth, slices, keys, vectors(*query, slices, rows))
         target = query
         if self.flag():
-            taken = _vectors(*query, slices, rows) | _vectors(*key, slices, keys)
+            taken = vectors(*query, slices, rows) | vectors(*key, slices, keys)
             target = self.place_apart(engine.work_depth, slices, rows, taken)
         score = ratio_from(self.rng.uniform(10, 60) / (np.sqrt(head_slices * lanes) * 73 * 73))
         output = ratio_from(self.rng.uniform(0.5, 3))
@@ -273,7 +295,7 @@ def random_program(engine: EngineConfig, seed: int) -> Program:
         lambda: writer.matmul(Buffer.OUTPUT, residual=1),
     ]
     for index in [*writer.rng.permutation(len(steps)), *writer.rng.permutation(len(steps))]:
-        steps[index]()
+        writer.step(steps[index])
     return writer.program()
 
 

@@ -13,8 +13,8 @@ from hwgen.errors import DataError, ToolError, VerificationError
 from hwgen.golden.interpreter import Interpreter
 from hwgen.program.program import Program
 from hwgen.sim import rtl_build, verilator
-from hwgen.sim.rtl import run_rtl
-from hwgen.sim.rtl_build import Memory, Options, compile_rtl, read_rtl
+from hwgen.sim.rtl import Memory, run_rtl
+from hwgen.sim.rtl_build import Options, compile_rtl, read_rtl
 from hwgen.sim.verify_rtl import verify_rtl
 
 Images = Callable[..., np.ndarray]
@@ -53,7 +53,7 @@ def test_equal_and_compiled_once(
 ) -> None:
     simulator = compile_rtl(files, TWIN)
     monkeypatch.setattr(rtl_build, "run_process", None)  # a second compilation would fail
-    assert compile_rtl(files, TWIN) == simulator
+    assert compile_rtl(files | {"README.md": b"of a design in memory"}, TWIN) == simulator
     beats = make_images(5, program)
     expected = Interpreter(program).run_all(beats)
     seen: list[tuple[int, int]] = []
@@ -67,6 +67,10 @@ def test_equal_and_compiled_once(
     alone = run_rtl(simulator, program, beats[3:4], processes=1)
     assert alone.cycles[0] == result.cycles[0] == result.timeline.cycles
     assert seen and all(done <= total for done, total in seen)
+    # One simulator serves every memory; a slower one takes longer.
+    slow = run_rtl(simulator, program, beats[3:4], memory=Memory(bytes_per_cycle=4, latency=200))
+    np.testing.assert_array_equal(slow.outputs, expected[3:4])
+    assert slow.cycles[0] > alone.cycles[0]
     # The timeline has every cycle of the first run, and every instruction that works.
     assert sum(share.cycles for share in result.timeline.shares) == result.timeline.cycles
     assert {s.instruction for s in result.timeline.slices} == set(range(len(program.instructions)))
@@ -112,12 +116,12 @@ def test_a_mistake_of_language_is_named_and_leaves_nothing(
     assert not list((tmp_path / "rtl").iterdir())
 
 
-def test_each_memory_and_array_is_another_simulator(
+def test_each_array_is_another_simulator(
     files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HWGEN_CACHE", str(tmp_path))
     tool = verilator.find_verilator()
-    options = [TWIN, Options(), Options(Memory(latency=61)), Options(waves=True)]
+    options = [TWIN, Options(), Options(waves=True)]
     changed = change(
         files, "hwgen_testbench.sv", b"module hwgen_testbench", b"module  hwgen_testbench"
     )

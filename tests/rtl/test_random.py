@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The RTL engine on random programs, with slow and fast memory.
+
+Instructions read what those right before them write, often with few rows, so that rows are asked
+for while they are still on their way. Each program ends by sending every buffer to DDR: a wrong
+value is seen wherever it lies.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from hwgen.emit.rtl import FOLDER, rtl_project
+from hwgen.golden.interpreter import Interpreter
+from hwgen.golden.matmul import LayerParameters, pack_parameters
+from hwgen.numerics.fixed_point import Ratio, ratio_from
+from hwgen.program.engine import EngineConfig
+from hwgen.program.fields import Buffer, Region
+from hwgen.program.instructions import Attention, Load, Matmul
+from hwgen.program.program import OutputLayout, Program
+from hwgen.program.status import ErrorCode
+from hwgen.sim import rtl_build
+from hwgen.sim.rtl import Memory, run_rtl
+from hwgen.sim.rtl_build import Options, compile_rtl
+from tests.csim.test_engine import INPUT_BEATS, OUTPUT_VECTORS, Writer, vectors
+
+SIZES = {
+    "max_rows": 40,
+    "score_depth": 120,
+    "residual_depth": 500,
+    "work_depth": 600,
+    "value_depth": 200,
+    "prefetch_depth": 128,
+}
+SLOW, FAST = Memory(1.7, 150, 2), Memory(1000.0, 2, 64)
+UNIT = Ratio(1 << 15, 15)
+"""A requantisation that changes nothing."""
+
+
+@dataclass
+class Neighbours(Writer):
+    """Writes instructions that read what those right before them write."""
+
+    few: bool = False  # rows at a time: four at most
+    output: int = OUTPUT_VECTORS  # next free vector of the output region
+
+    def rows(self) -> int:
+        return self.integer(1, 4 if self.few else self.engine.max_rows)
+
+    def any(self, destination: Buffer, **wanted: int) -> Matmul:
+        return self.matmul(destination, rows=self.rows(), **wanted)
+
+    def source(self) -> None:
+        """A product whose source is the result of the one before, or overlaps it."""
+        between = Buffer.RESIDUAL if self.flag() else Buffer.WORK
+        rows, slices = self.rows(), self.integer(1, 2)
+        first = self.matmul(between, rows=rows, output_slices=slices)
+        skipped, count = self._part(rows)
+        self.matmul(
+            Buffer(self.integer(0, 3)),
+            (first.destination_address + skipped, first.destination_stride),
+            rows=count,
+            reduction_slices=slices,
+            normalise=int(between == Buffer.RESIDUAL),
+        )
+
+    def operand(self) -> None:
+        """A product whose residual operand is the result of the one before, or overlaps it."""
+        rows, slices = self.rows(), self.integer(1, 2)
+        first = self.matmul(Buffer.RESIDUAL, rows=rows, output_slices=slices)
+        skipped, count = self._part(rows)
+        self.matmul(
+            Buffer.RESIDUAL if self.flag() else Buffer.OUTPUT,
+            operand=(first.destination_address + skipped, first.destination_stride),
+            rows=count,
+            output_slices=slices,
+            residual=1,
+        )
+
+    def _part(self, rows: int) -> tuple[int, int]:
+        """Rows to skip, mostly none, and rows to read."""
+        skipped = self.integer(0, rows - 1) if self.integer(0, 2) == 0 else 0
+        return skipped, rows - skipped if self.flag() else self.integer(1, rows - skipped)
+
+    def attention_behind(self) -> None:
+        """Attention right behind the products that make queries, keys and values, in any order;
+        then a product that reads its result. Often the last tile has one key.
+        """
+        engine, lanes = self.engine, self.engine.lanes
+        heads, head_slices = self.integer(1, 2), self.integer(1, 2)
+        slices = heads * head_slices
+        keys = lanes + 1 if self.integer(0, 2) == 0 else self.rows()
+        rows = min(self.rows(), engine.score_depth // -(-keys // lanes))
+        places: dict[str, tuple[int, int]] = {}
+        order = [("query", Buffer.WORK, rows), ("key", Buffer.WORK, keys)]
+        order.append(("value", Buffer.VALUE, keys))
+        for index in self.rng.permutation(len(order)):
+            name, buffer, count = order[index]
+            op = self.matmul(buffer, rows=count, output_slices=slices, reduction_slices=1)
+            places[name] = (op.destination_address, op.destination_stride)
+        query, key = vectors(*places["query"], slices, rows), vectors(*places["key"], slices, keys)
+        target = places["query"]
+        if query & key or self.flag():
+            target = self.place_apart(engine.work_depth, slices, rows, query | key)
+        score = ratio_from(self.rng.uniform(10, 60) / (np.sqrt(head_slices * lanes) * 73 * 73))
+        output = ratio_from(self.rng.uniform(0.5, 3))
+        self.instructions.append(
+            Attention(
+                rows, 0, keys, 0, *places["query"], *places["key"], *places["value"], *target,
+                heads, head_slices, score.multiplier, score.shift, self.integer(50, 4000),
+                output.multiplier, output.shift,
+            )
+        )  # fmt: skip
+        if self.flag():
+            self.matmul(
+                Buffer.WORK if self.flag() else Buffer.OUTPUT,
+                target, rows=rows, reduction_slices=slices, normalise=0,
+            )  # fmt: skip
+
+    def layer(self, weight: int) -> int:
+        """The weight stream of ``weight`` times the unit matrix; its offset."""
+        lanes = self.engine.lanes
+        each = np.ones(lanes, np.int64)
+        return self.stream(
+            pack_parameters(
+                LayerParameters(
+                    weight * np.eye(lanes, dtype=np.int64), 0 * each,
+                    UNIT.multiplier * each, UNIT.shift * each,
+                ),
+                lanes,
+            )
+        )  # fmt: skip
+
+    def send(self, buffer: Buffer, depth: int) -> None:
+        """WORK times the unit matrix, or RESIDUAL added to nothing, to DDR."""
+        offset = self.layer(int(buffer == Buffer.WORK))
+        for first in range(0, depth, self.engine.max_rows):
+            count = min(self.engine.max_rows, depth - first)
+            self.instructions.append(
+                Matmul(
+                    rows=count, rows_register=0, source_buffer=Buffer.WORK,
+                    source_address=first if buffer == Buffer.WORK else 0, source_stride=0,
+                    reduction_slices=1, destination_buffer=Buffer.OUTPUT,
+                    destination_address=self.output, destination_stride=0, output_slices=1,
+                    offset=offset, residual=int(buffer == Buffer.RESIDUAL),
+                    residual_address=first if buffer == Buffer.RESIDUAL else 0,
+                )
+            )  # fmt: skip
+            self.output += count
+
+    def values_to_work(self) -> None:
+        """All of VALUE: by attention in which each query meets one key, the unit matrix."""
+        lanes = self.engine.lanes
+        unit = 127 * np.eye(lanes, dtype=np.uint8)
+        self.instructions.append(Load(Region.WEIGHTS, self.stream(unit), Buffer.WORK, 0, lanes))
+        score, output = ratio_from(1 / 127), ratio_from(1.0)
+        for first in range(0, self.engine.value_depth, lanes):
+            count = min(lanes, self.engine.value_depth - first)
+            self.instructions.append(
+                Attention(
+                    count, 0, count, 0, 0, 0, 0, 0, first, 0, lanes + first, 0, 1, 1,
+                    score.multiplier, score.shift, 16384, output.multiplier, output.shift,
+                )
+            )  # fmt: skip
+
+    def end(self) -> Program:
+        """The program, with every buffer in its output region."""
+        engine = self.engine
+        self.send(Buffer.WORK, engine.work_depth)
+        self.send(Buffer.RESIDUAL, engine.residual_depth)
+        self.values_to_work()
+        self.send(Buffer.WORK, engine.lanes + engine.value_depth)
+        return replace(self.program(), output=OutputLayout(self.output, engine.lanes, 1.0))
+
+
+def random_program(engine: EngineConfig, seed: int) -> Program:
+    """Every other one with few rows."""
+    writer = Neighbours(engine, np.random.default_rng(seed), few=bool(seed % 2))
+    writer.load()
+    steps: list[Callable[[], object]] = [
+        writer.load_input,
+        lambda: writer.any(Buffer.WORK, gelu=1),
+        lambda: writer.any(Buffer.RESIDUAL, normalise=1, residual=1),
+        lambda: writer.any(Buffer.RESIDUAL, normalise=1, residual=1),
+        lambda: writer.any(Buffer.VALUE),
+        lambda: writer.any(Buffer.OUTPUT),
+        writer.attention,
+        *[writer.attention_behind] * 2,
+        *[writer.source] * 4,
+        *[writer.operand] * 2,
+    ]
+    for index in writer.rng.permutation(len(steps)):
+        writer.step(steps[index])
+    return writer.end()
+
+
+@pytest.mark.parametrize(("lanes", "seeds"), [(16, 40), (32, 6)])
+def test_random_programs(monkeypatch: pytest.MonkeyPatch, lanes: int, seeds: int) -> None:
+    monkeypatch.setattr(rtl_build, "_OPTIMISE", "-O1")
+    engine = EngineConfig(lanes=lanes, **SIZES)
+    project = rtl_project(engine)
+    files = {name.removeprefix(f"{FOLDER}/"): data for name, data in project.items()}
+    simulator = compile_rtl(files, Options(twin=True))
+
+    def wrong(seed: int) -> list[tuple[int, str]]:
+        program = random_program(engine, seed)
+        beats = np.random.default_rng(seed).integers(0, 256, (1, INPUT_BEATS, lanes), np.uint8)
+        expected = Interpreter(program).run_all(beats)
+        found = []
+        for memory in (SLOW, FAST):
+            result = run_rtl(simulator, program, beats, memory=memory)
+            if result.errors[0] != ErrorCode.NONE:
+                found.append((seed, f"{memory}: error {result.errors[0]}"))
+            elif different := len(np.argwhere((result.outputs != expected).any(axis=(0, 2)))):
+                found.append((seed, f"{memory}: {different} vectors"))
+        return found
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(wrong, range(seeds)), []) == []
