@@ -48,10 +48,10 @@ module issuer
   typedef logic [TIME_BITS-1:0] time_t;
 
   // For each target: cycles since the first row of its last writer, cycles until its last row has
-  // arrived, and the matrix it wrote.
+  // arrived, the matrix it wrote and where in it.
   localparam int TARGETS = 5;
   time_t [TARGETS-1:0] since_first, until_last;
-  logic [TARGETS-1:0][15:0] written_base;
+  logic [TARGETS-1:0][15:0] written_base, written_address;
   time_t since_normalise;
   logic [2:0] since_start;  // of the item before
   logic [$clog2(OUTPUT_DEPTH):0] under_way;
@@ -64,13 +64,14 @@ module issuer
     endcase
   endfunction
 
-  // Whether a row of a matrix may follow the same row of the writer of that matrix.
-  function automatic logic follows(input logic [3:0] target, input logic [15:0] base,
-                                   input time_t [TARGETS-1:0] first,
-                                   input time_t [TARGETS-1:0] last,
-                                   input logic [TARGETS-1:0][15:0] bases);
-    return last[target[2:0]] == '0
-        || (first[target[2:0]] >= distance(target) && bases[target[2:0]] == base);
+  // Whether a row of a matrix may follow the same row of the writer of that matrix. A slice that
+  // begins behind the one written last, as with another stride, may begin with its last rows.
+  function automatic logic follows(
+      input logic [3:0] target, input logic [15:0] base, input logic [15:0] address,
+      input time_t [TARGETS-1:0] first, input time_t [TARGETS-1:0] last,
+      input logic [TARGETS-1:0][15:0] bases, input logic [TARGETS-1:0][15:0] addresses);
+    return last[target[2:0]] == '0 || (first[target[2:0]] >= distance(target)
+        && bases[target[2:0]] == base && address <= addresses[target[2:0]]);
   endfunction
 
   /* verilator lint_off UNUSEDSIGNAL */  // four fields of an item
@@ -96,16 +97,18 @@ module issuer
   always_comb begin
     unique case (item.source)
       SOURCE_WORK:
-      source_ready = follows(BUFFER_WORK, item.source_base, since_first, until_last, written_base);
+      source_ready = follows(BUFFER_WORK, item.source_base, item.source_address, since_first,
+                             until_last, written_base, written_address);
       SOURCE_RESIDUAL: source_ready = since_normalise >= time_t'(AFTER_NORMALISE);
       SOURCE_SCORES:
-      source_ready = follows(TARGET_SCORES, 16'd0, since_first, until_last, written_base)
-          && table_ready;
+      source_ready = table_ready && follows(TARGET_SCORES, 16'd0, 16'd0, since_first, until_last,
+                                            written_base, written_address);
       // Without a tile to wait for, few rows come back before their sums are stored.
       default: source_ready = since_start >= 3'(AFTER_SUM - 1);
     endcase
     residual_ready = !item.residual || follows(
-        BUFFER_RESIDUAL, item.residual_base, since_first, until_last, written_base);
+        BUFFER_RESIDUAL, item.residual_base, item.residual_address, since_first, until_last,
+        written_base, written_address);
     // GELU constants stay while its rows are under way.
     gelu_ready = !item.gelu || until_gelu == '0 || same_gelu;
     unique case (item.kind)
@@ -113,7 +116,8 @@ module issuer
       ready = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
       ITEM_MEASURE: ready = until_last[BUFFER_RESIDUAL[2:0]] == '0;
       ITEM_NORMALISE:
-      ready = follows(BUFFER_RESIDUAL, item.source_base, since_first, until_last, written_base);
+      ready = follows(BUFFER_RESIDUAL, item.source_base, 16'd0, since_first, until_last,
+                      written_base, written_address);
       // The table and the output ratio stay while rows of the last attention are under way.
       default: ready = work_settled;
     endcase
@@ -195,6 +199,8 @@ module issuer
           since_first[t]  <= '0;
           written_base[t] <= current.kind == ITEM_MEASURE ? current.source_base
               : current.target_base;
+          // What was measured had arrived.
+          written_address[t] <= current.kind == ITEM_MEASURE ? '1 : current.target_address[15:0];
         end
       end
     end

@@ -57,25 +57,19 @@ def predicted(report: Report) -> Table:
 
 
 def synthesised(report: Report) -> Table:
-    """Prediction and synthesis side by side, and each part's worst path."""
+    """What Yosys made of each part with its worst path, and the error of the prediction."""
     resources, yosys = report.resources, report.resources.yosys
     assert yosys is not None
-    columns = [name for kind in KINDS.values() for name in (f"{kind} predicted", "Yosys")]
-    table = _table("resources", *columns, "worst path", "")
-    by_name = {module.name: module for module in resources.modules}
+    table = _table("synthesised", *KINDS.values(), "worst path")
     for module in yosys.modules:
-        prediction = by_name.get(module.name, Resources())
-        table.add_row(
-            module.name, *_pairs(prediction, module), str(_delay(module)), _mark(module.allowed)
-        )
+        counts = (_count(module, kind) for kind in KINDS)
+        path = str(_delay(module)) if module.allowed else f"[red]{_delay(module)}, too long[/]"
+        table.add_row(module.name, *counts, path)
     table.add_section()
-    table.add_row("total", *_pairs(resources.predicted, yosys), "", "")
-    errors = (_error(resources.predicted, yosys, kind) for kind in KINDS)
-    table.add_row("error", *(cell for error in errors for cell in (error, "")), "", "")
-    limits = (_count(resources.limits, kind) for kind in KINDS)
-    table.add_row(
-        f"limit of {report.board}", *(cell for limit in limits for cell in ("", limit)), "", ""
-    )
+    table.add_row("total", *(_count(yosys, kind) for kind in KINDS))
+    table.add_row("predicted", *(_count(resources.predicted, kind) for kind in KINDS))
+    table.add_row("error", *(_error(resources.predicted, yosys, kind) for kind in KINDS))
+    table.add_row(f"limit of {report.board}", *(_count(resources.limits, kind) for kind in KINDS))
     return table
 
 
@@ -101,17 +95,13 @@ def _table(title: str, *columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(title, no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
 def _count(resources: Resources, kind: str) -> str:
     value = getattr(resources, kind)
     return "-" if value is None else f"{value:,}"
-
-
-def _pairs(prediction: Resources, found: Resources) -> list[str]:
-    return [_count(side, kind) for kind in KINDS for side in (prediction, found)]
 
 
 def _error(prediction: Resources, found: Resources, kind: str) -> str:
@@ -121,7 +111,3 @@ def _error(prediction: Resources, found: Resources, kind: str) -> str:
 
 def _delay(module: SynthesisedModule) -> Delay:
     return Delay(module.luts, module.carry_chains, module.products)
-
-
-def _mark(allowed: bool) -> str:
-    return "[green]ok[/]" if allowed else "[red]too long[/]"

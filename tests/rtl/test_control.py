@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sequencer, tile path and storage, each against a model in Python; lint of the whole engine."""
+"""What controls the engine, each part against a model in Python; lint of the whole engine."""
 
 import os
 import pickle
@@ -53,6 +53,10 @@ def test_tile_path(tmp_path: Path) -> None:
 
 def test_storage(tmp_path: Path) -> None:
     run("storage", tmp_path, TOPS / "storage.sv")
+
+
+def test_issuer(tmp_path: Path) -> None:
+    run("issuer", tmp_path)
 
 
 def test_sequencer(tmp_path: Path) -> None:
