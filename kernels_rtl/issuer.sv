@@ -48,10 +48,10 @@ module issuer
   typedef logic [TIME_BITS-1:0] time_t;
 
   // For each target: cycles since the first row of its last writer, cycles until its last row has
-  // arrived, the matrix it wrote and where in it.
+  // arrived, the matrix it wrote and where in it: first vector and one past the last.
   localparam int TARGETS = 5;
   time_t [TARGETS-1:0] since_first, until_last;
-  logic [TARGETS-1:0][15:0] written_base, written_address;
+  logic [TARGETS-1:0][15:0] written_base, written_address, written_end;
   time_t since_normalise;
   logic [2:0] since_start;  // of the item before
   logic [$clog2(OUTPUT_DEPTH):0] under_way;
@@ -64,14 +64,12 @@ module issuer
     endcase
   endfunction
 
-  // Whether a row of a matrix may follow the same row of the writer of that matrix. A slice that
-  // begins behind the one written last, as with another stride, may begin with its last rows.
-  function automatic logic follows(
-      input logic [3:0] target, input logic [15:0] base, input logic [15:0] address,
-      input time_t [TARGETS-1:0] first, input time_t [TARGETS-1:0] last,
-      input logic [TARGETS-1:0][15:0] bases, input logic [TARGETS-1:0][15:0] addresses);
-    return last[target[2:0]] == '0 || (first[target[2:0]] >= distance(target)
-        && bases[target[2:0]] == base && address <= addresses[target[2:0]]);
+  // Whether a row may follow the same row of the last writer of its place, being `related`, or has
+  // to wait for that writer's last row.
+  function automatic logic follows(input logic [3:0] target, input logic related,
+                                   input time_t [TARGETS-1:0] first,
+                                   input time_t [TARGETS-1:0] last);
+    return last[target[2:0]] == '0 || (first[target[2:0]] >= distance(target) && related);
   endfunction
 
   /* verilator lint_off UNUSEDSIGNAL */  // four fields of an item
@@ -88,27 +86,24 @@ module issuer
   time_t until_gelu;
 
   // ---- Whether the first item of the queue may start -------------------------------------------
-  // Found a cycle ahead, from counters that have seen the first row of the item before it: items of
-  // three rows or more follow each other without a gap.
+  // Found two cycles ahead, from counters that have seen the first row of the item before it: items
+  // of four rows or more follow each other without a gap.
   logic source_ready, residual_ready, gelu_ready, ready, may_start;
-  logic same_gelu, seen, counted;
+  logic same_gelu, takes_tile, source_related, residual_related, matrix_related;
+  logic seen, counted, compared;
   logic active, last_row, free, start, has_rows;
 
   always_comb begin
     unique case (item.source)
-      SOURCE_WORK:
-      source_ready = follows(BUFFER_WORK, item.source_base, item.source_address, since_first,
-                             until_last, written_base, written_address);
+      SOURCE_WORK: source_ready = follows(BUFFER_WORK, source_related, since_first, until_last);
       SOURCE_RESIDUAL: source_ready = since_normalise >= time_t'(AFTER_NORMALISE);
       SOURCE_SCORES:
-      source_ready = table_ready && follows(TARGET_SCORES, 16'd0, 16'd0, since_first, until_last,
-                                            written_base, written_address);
+      source_ready = table_ready && follows(TARGET_SCORES, 1'b1, since_first, until_last);
       // Without a tile to wait for, few rows come back before their sums are stored.
       default: source_ready = since_start >= 3'(AFTER_SUM - 1);
     endcase
-    residual_ready = !item.residual || follows(
-        BUFFER_RESIDUAL, item.residual_base, item.residual_address, since_first, until_last,
-        written_base, written_address);
+    residual_ready = !item.residual
+        || follows(BUFFER_RESIDUAL, residual_related, since_first, until_last);
     // GELU constants stay while its rows are under way.
     gelu_ready = !item.gelu || until_gelu == '0 || same_gelu;
     unique case (item.kind)
@@ -116,8 +111,7 @@ module issuer
       ready = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
       ITEM_MEASURE: ready = until_last[BUFFER_RESIDUAL[2:0]] == '0;
       ITEM_NORMALISE:
-      ready = follows(BUFFER_RESIDUAL, item.source_base, 16'd0, since_first, until_last,
-                      written_base, written_address);
+      ready = follows(BUFFER_RESIDUAL, matrix_related, since_first, until_last);
       // The table and the output ratio stay while rows of the last attention are under way.
       default: ready = work_settled;
     endcase
@@ -125,14 +119,30 @@ module issuer
 
   assign has_rows = item.kind == ITEM_PASS || item.kind == ITEM_MEASURE;
   assign free = !active || (row_valid && last_row);
-  assign start = item_valid && free && may_start;
+  assign start = free && may_start;
   assign item_ready = free && may_start;
-  assign tile_taken = start && item.kind == ITEM_PASS && item.has_tile;
+  assign tile_taken = start && takes_tile;
+
+  // A slice that begins inside the one written last, as with another stride, begins with its last
+  // rows; all other slices of a matrix arrived before.
+  function automatic logic apart(input logic [15:0] address, input logic [15:0] first,
+                                 input logic [15:0] beyond);
+    return address <= first || address >= beyond;
+  endfunction
 
   always_ff @(posedge clk) begin
     same_gelu <= gelu_of(item) == gelu_constants;
+    takes_tile <= item.kind == ITEM_PASS && item.has_tile;
+    source_related <= item.source_base == written_base[BUFFER_WORK[2:0]]
+        && apart(item.source_address, written_address[BUFFER_WORK[2:0]],
+                 written_end[BUFFER_WORK[2:0]]);
+    residual_related <= item.residual_base == written_base[BUFFER_RESIDUAL[2:0]]
+        && apart(item.residual_address, written_address[BUFFER_RESIDUAL[2:0]],
+                 written_end[BUFFER_RESIDUAL[2:0]]);
+    matrix_related <= item.source_base == written_base[BUFFER_RESIDUAL[2:0]];
     seen <= item_valid && !start;
-    may_start <= seen && ready && counted && !start;
+    may_start <= seen && ready && compared && !start;
+    compared <= counted && !start;
     if (reset) counted <= 1'b1;
     else if (start) counted <= !has_rows;
     else if (row_valid) counted <= 1'b1;
@@ -201,6 +211,7 @@ module issuer
               : current.target_base;
           // What was measured had arrived.
           written_address[t] <= current.kind == ITEM_MEASURE ? '1 : current.target_address[15:0];
+          written_end[t] <= current.target_address[15:0] + current.rows;
         end
       end
     end

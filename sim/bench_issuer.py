@@ -22,7 +22,7 @@ SOURCE, ITEM = (enumeration(name) for name in ("source_t", "item_kind_t"))
 PASS, MEASURE, NORMALISE, SOFTMAX = ITEM.values()
 SCORES = 4
 GELU = ("one", "slope", "multiplier", "shift")
-SLACK = 3
+SLACK = 4
 """Cycles in which the issuer finds that an item may start, and starts it."""
 
 FAR = -1000  # a cycle long ago
@@ -156,14 +156,15 @@ class Model:
                 found.append(Need(there, there[0 if base == writer.base else -1]))
 
         def vectors_of(target: int, name: str, most: int) -> None:
-            """Vectors of a buffer: one by one where the last writer wrote this matrix, and not in
-            front of these vectors.
+            """Vectors of a buffer: one by one where the last writer wrote this matrix, and these do
+            not begin inside of what it wrote.
             """
             if target not in self.writers:
                 return
             base, address = item[f"{name}_base"], item[f"{name}_address"]
             writer = self.writers[target]
-            follows = item["kind"] == PASS and base == writer.base and address <= writer.address
+            apart = not writer.address < address < writer.address + len(writer.rows)
+            follows = item["kind"] == PASS and base == writer.base and apart
             there = [
                 self.vectors.get((target, address + row), FAR) + away.write for row in range(count)
             ]

@@ -98,6 +98,7 @@ def run_rtl(
     Args:
         simulator: from ``compile_rtl``.
         beats: uint8 (runs, beats, lanes), from ``InputLayout.pack``.
+        memory: behind the engine's ports; one simulator serves every memory.
         waves: file for the signals of the first simulator's runs (FST).
 
     Raises:

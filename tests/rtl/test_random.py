@@ -80,6 +80,20 @@ class Neighbours(Writer):
             residual=1,
         )
 
+    def other_stride(self) -> None:
+        """A product that reads the first and the last rows of the one before as its two slices."""
+        between = Buffer.RESIDUAL if self.flag() else Buffer.WORK
+        rows = self.engine.max_rows
+        stride = self.integer(rows // 2, rows - 1)
+        first = self.matmul(between, rows=rows, output_slices=1, reduction_slices=1)
+        self.matmul(
+            Buffer(self.integer(0, 3)),
+            (first.destination_address, stride),
+            rows=min(rows - stride, 4),
+            reduction_slices=2,
+            normalise=int(between == Buffer.RESIDUAL),
+        )
+
     def _part(self, rows: int) -> tuple[int, int]:
         """Rows to skip, mostly none, and rows to read."""
         skipped = self.integer(0, rows - 1) if self.integer(0, 2) == 0 else 0
@@ -191,6 +205,7 @@ def random_writer(engine: EngineConfig, seed: int) -> Neighbours:
         *[writer.attention_behind] * 2,
         *[writer.source] * 4,
         *[writer.operand] * 2,
+        writer.other_stride,
     ]
     for index in writer.rng.permutation(len(steps)):
         writer.step(steps[index])
