@@ -44,7 +44,7 @@ def epilogue(engine: EngineConfig) -> Usage:
     """Bias, requantisation, GELU, residual sum, and two sets of parameters. A lane has one product
     for the requantisation and four for GELU, which has a requantisation of its own.
     """
-    return Usage(lut=475, ff=502, dsp=5) * engine.lanes
+    return Usage(lut=508, ff=502, dsp=5) * engine.lanes
 
 
 def layer_norm(engine: EngineConfig) -> Usage:
