@@ -19,7 +19,7 @@ from hwgen.emit.plan import BuildPlan, check_files, update_files
 from hwgen.emit.program_files import FOLDER, program_files, read_program
 from hwgen.emit.rtl import FOLDER as RTL
 from hwgen.emit.rtl import rtl_project
-from hwgen.errors import DataError, OutputError, ProgramError
+from hwgen.errors import DataError, OutputError, ProgramError, VerificationError
 from hwgen.estimate.timing import timing_for
 from hwgen.ir.count import macs, parameters
 from hwgen.ir.graph import Graph
@@ -176,11 +176,16 @@ class Design:
         check_labels(chosen, self.program.output.columns)
         output = golden(self.program, chosen.images, progress)
         int8 = prediction(self.program, output, len(chosen)).labels
-        csim = None
-        if level == "csim":
-            files = self.directory or self._hls(self._need_built())
-            csim = compare_csim(files, self.program, chosen.images, output, progress)
-        rtl = self._rtl(chosen, output, progress, twin, trace, waves) if level == "rtl" else None
+        csim = rtl = None
+        try:
+            if level == "csim":
+                files = self.directory or self._hls(self._need_built())
+                csim = compare_csim(files, self.program, chosen.images, output, progress)
+            elif level == "rtl":
+                rtl = self._rtl(chosen, output, progress, twin, trace, waves)
+        except VerificationError:
+            self._forget(level)
+            raise
         logits = self._source.float_logits(self.config.input)
         float_ = float_classes(logits, chosen.images, progress)
         found = fidelity(chosen, int8, float_)
@@ -234,7 +239,7 @@ class Design:
         )
         if trace and self.directory is not None:
             content = chrome_trace(timeline, self.program, self._report.clock_mhz)
-            (self.directory / TRACE).write_bytes(content)
+            self.attach(TRACE, content)
         return result
 
     def _data(self, data: Data | str | Path | None, count: int | None, level: Level) -> Data:
@@ -272,6 +277,13 @@ class Design:
                 }
             )
         self._replace(report)
+
+    def _forget(self, level: Level) -> None:
+        """Takes an earlier success of a level out of the report: it is no longer true."""
+        report = self._report
+        verification = report.verification.model_copy(update={level: None})
+        cycles = report.cycles.model_copy(update={"measured": None} if level == "rtl" else {})
+        self._replace(report.model_copy(update={"verification": verification, "cycles": cycles}))
 
     def _replace(self, report: Report) -> None:
         report = with_limits(report)

@@ -17,7 +17,6 @@ EXPONENTIAL = 9
 EXPONENTIALS = 255
 NORMALISE = REQUANTISE
 ROW_NORMALISATION = 6 + ROOT + SCALE_RATIO
-CHAIN = 8
 
 
 @dataclass(frozen=True)
@@ -34,11 +33,6 @@ class Latency:
     def array_at(self) -> int:
         """Issue of a row to its entry into the array."""
         return READ + NORMALISE
-
-    @property
-    def sums_at(self) -> int:
-        """Issue of a row to its partial sums."""
-        return self.array_at + 3 + CHAIN + (self.lanes // CHAIN - 1).bit_length()
 
     @property
     def epilogue_at(self) -> int:

@@ -24,7 +24,7 @@ class Cause(StrEnum):
     NORMALISE = "normalise"
     """Rows wait for their mean and variance."""
     SOFTMAX = "softmax"
-    """Rows wait for exponentials, or for a free score buffer."""
+    """Rows wait for the table of exponentials."""
     DRAIN = "drain"
     """The last rows leave the pipeline and reach DDR."""
 

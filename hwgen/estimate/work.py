@@ -50,16 +50,3 @@ def macs(instruction: Instruction, counts: Counts, lanes: int) -> int:
             return 2 * op.heads * op.head_slices * lanes * counts.rows * counts.keys
         case _:
             return 0
-
-
-def macs_of(instruction: Instruction, program: Program) -> int:
-    """Multiply-accumulates of ``instruction``, with the token counts at its first place in
-    ``program``.
-
-    Raises:
-        ValueError: the program does not hold the instruction.
-    """
-    for candidate, counts in resolve(program):
-        if candidate == instruction:
-            return macs(instruction, counts, program.engine.lanes)
-    raise ValueError(f"{program.name} does not hold this instruction")

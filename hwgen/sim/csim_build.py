@@ -34,7 +34,7 @@ def cache_folder() -> Path:
     """Where compiled simulations are kept: HWGEN_CACHE, else the platform's cache folder."""
     named = os.environ.get("HWGEN_CACHE")
     if named:
-        return Path(named)
+        return Path(named).expanduser()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "hwgen"
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")

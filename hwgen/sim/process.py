@@ -2,6 +2,7 @@
 """Runs an external program: its output line by line, a time limit, and no process left behind."""
 
 import os
+import signal
 import subprocess
 import threading
 from collections import deque
@@ -54,6 +55,8 @@ def run_process(
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            # A group of its own: compilers that it started are ended with it.
+            start_new_session=True,
         )
     except OSError as error:
         raise ToolError(f"{what} cannot be started ({words[0]}): {error.strerror}.") from None
@@ -90,11 +93,11 @@ def stop(process: subprocess.Popen[str]) -> None:
     """Ends a program that still runs: politely, then after ``GRACE_S`` seconds by force."""
     if process.poll() is not None:
         return
-    process.terminate()
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(GRACE_S)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 

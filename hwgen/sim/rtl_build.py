@@ -8,12 +8,13 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hwgen.emit.rtl import FOLDER, TESTBENCH
 from hwgen.errors import ToolError
 from hwgen.sim.csim_build import cache_folder
 from hwgen.sim.process import last_lines, run_process
+from hwgen.sim.toolchain import find_compiler
 from hwgen.sim.verilator import Verilator, find_verilator
 
 COMPILE_TIMEOUT_S = 3600.0
@@ -47,18 +48,31 @@ def read_rtl(directory: Path) -> dict[str, bytes]:
     """The files of an emitted RTL project, names relative to ``rtl/``.
 
     Raises:
-        ToolError: the folder holds none, or a file of its lists is missing.
+        ToolError: the folder holds none, a file of its lists is missing, or a list holds more than
+            names of files inside of it.
     """
     folder = directory / FOLDER
     try:
         lists = {name: (folder / name).read_bytes() for name in _LISTS}
-        names = [name for data in lists.values() for name in data.decode().split()]
+        names = [name for item, data in lists.items() for name in _names(folder / item, data)]
         return lists | {name: (folder / name).read_bytes() for name in names}
     except OSError as error:
         raise ToolError(
-            f"{folder} holds no complete RTL project ({Path(error.filename).name}: "
+            f"{folder} holds no complete RTL project ({Path(error.filename or folder).name}: "
             f"{error.strerror}). Build the model again."
         ) from None
+
+
+def _names(path: Path, data: bytes) -> list[str]:
+    names = data.decode(errors="replace").split()
+    for name in names:
+        place = PurePosixPath(name)
+        if place.is_absolute() or ".." in place.parts or name[0] in "+-/#":
+            raise ToolError(
+                f"{path} holds {name!r}. Each line is the name of a file in {path.parent}, and "
+                "nothing else: no option, no comment, no file outside. Copy the file there."
+            )
+    return names
 
 
 def compile_rtl(
@@ -73,6 +87,8 @@ def compile_rtl(
         ToolError: a tool is missing or failed, or the cache folder cannot be written.
     """
     verilator = find_verilator()
+    if options.waves:
+        _need_lz4()
     # A folder and the files of a design in memory give the same simulator.
     named = [name for item in _LISTS for name in files[item].decode().split()]
     files = {name: files[name] for name in (*_LISTS, *named)}
@@ -92,6 +108,16 @@ def compile_rtl(
             "that can be written."
         ) from None
     return program
+
+
+def _need_lz4() -> None:
+    """Verilator's FST writer includes a header that few machines have."""
+    command = [*find_compiler("RTL simulation"), "-E", "-x", "c++", "-include", "lz4.h", "-"]
+    if run_process(command, what="The C++ compiler", timeout_s=60.0).code:
+        raise ToolError(
+            "Waves are written with the compression library LZ4, and its header lz4.h was not "
+            "found. Install it (Debian, Ubuntu: apt install liblz4-dev), or leave --waves out."
+        )
 
 
 def _compile(

@@ -146,6 +146,29 @@ def test_a_missing_file_is_named(emitted: Path, name: str) -> None:
         read_rtl(emitted)
 
 
+@pytest.mark.parametrize(
+    "line", ["../ip/fifo.sv", "/tmp/fifo.sv", "+incdir+ip", "// mine", "\xff/.."]
+)
+def test_lists_hold_names_of_their_own_files_alone(emitted: Path, line: str) -> None:
+    path = emitted / FOLDER / "design.f"
+    path.write_bytes(line.encode("latin-1") + b"\n" + path.read_bytes())
+    with pytest.raises(
+        ToolError, match=r"design\.f holds .*and nothing else: no option, no comment"
+    ):
+        read_rtl(emitted)
+
+
+def test_waves_need_their_library(
+    files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compiler = tmp_path / "no-lz4"
+    compiler.write_text("#!/bin/sh\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(ToolError, match=r"lz4\.h was not found\. Install it .*liblz4-dev"):
+        compile_rtl(files, Options(twin=True, waves=True))
+
+
 def test_no_verilator(
     files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
