@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from hwgen.emit.templates import render
-from hwgen.golden.interpreter import TOKEN_REGISTERS
 from hwgen.numerics.piecewise import INVERSE_SQRT, RECIPROCAL
 from hwgen.program.engine import PROGRAM_VERSION, EngineConfig
 from hwgen.program.fields import FIELDS, OPCODE, WORDS, Buffer, Field, Opcode, Region
 from hwgen.program.memory import PAGE_BEATS
 from hwgen.program.program import MAGIC
 from hwgen.program.status import ErrorCode
+from hwgen.program.tokens import TOKEN_REGISTERS
 
 _ENUMERATIONS: tuple[tuple[str, type[IntEnum]], ...] = (
     ("Opcode", Opcode),
@@ -24,6 +24,7 @@ _STRUCTURES = {
     Opcode.LOAD: "Load",
     Opcode.MATMUL: "Matmul",
     Opcode.ATTENTION: "Attention",
+    Opcode.TOKEN_SELECT: "TokenSelect",
 }
 _KEYWORDS = {"register"}
 """Field names that C++ reserves; the header appends an underscore."""

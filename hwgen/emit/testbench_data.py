@@ -18,26 +18,14 @@ import numpy as np
 
 from hwgen.golden.interpreter import Interpreter
 from hwgen.program.extent import Extent, writes
-from hwgen.program.instructions import Attention, Matmul, SetTokens
 from hwgen.program.memory import stripe
 from hwgen.program.program import Program
+from hwgen.program.tokens import resolved
 
 
 def destinations(program: Program) -> list[Extent | None]:
-    """What each instruction writes, token registers resolved (those that do not exist read 0,
-    for the engine stops there).
-    """
-    tokens: dict[int, int] = {}
-    result = []
-    for op in program.instructions:
-        rows = 0
-        match op:
-            case SetTokens():
-                tokens[op.register] = op.rows
-            case Matmul() | Attention():
-                rows = tokens.get(op.rows_register - 1, 0) if op.rows_register else op.rows
-        result.append(writes(op, rows))
-    return result
+    """What each instruction writes, with as many rows as it can."""
+    return [writes(op) for op in resolved(program)]
 
 
 def golden_trace(program: Program, beats: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -7,24 +7,30 @@ distances between rows that depend on each other. It looks at the instructions a
 weights. RTL simulation is compared with it (`hwgen verify --level rtl`).
 """
 
+from collections.abc import Sequence
+
 from hwgen.errors import ProgramError
 from hwgen.estimate.items import Item, Place, Sequencer
 from hwgen.estimate.result import Cause, CycleEstimate, InstructionCycles
 from hwgen.estimate.schedule import Schedule
 from hwgen.estimate.stream import WriteStream
 from hwgen.estimate.timing import Timing
-from hwgen.estimate.work import Counts, macs, resolve
+from hwgen.estimate.work import macs
 from hwgen.golden.interpreter import legal
-from hwgen.program.extent import load_beats, reads, writes
+from hwgen.program.extent import load_beats
 from hwgen.program.instructions import Attention, Instruction, Load, Matmul
 from hwgen.program.program import Program
+from hwgen.program.tokens import resolved
 
 
-def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEstimate:
+def estimate_cycles(
+    program: Program, timing: Timing | None = None, selections: Sequence[int] | None = None
+) -> CycleEstimate:
     """The predicted run of ``program`` on its engine.
 
     Args:
         timing: of the memory; the ZCU102 at 300 MHz where None.
+        selections: rows that each TOKEN_SELECT writes, in order; as many as it can where None.
 
     Raises:
         ProgramError: the engine would refuse an instruction.
@@ -32,16 +38,16 @@ def estimate_cycles(program: Program, timing: Timing | None = None) -> CycleEsti
     timing = timing or Timing()
     run = _Run(program, timing)
     items: list[InstructionCycles] = []
-    steps = list(zip(resolve(program), program.labels, strict=True))
-    for index, ((instruction, counts), label) in enumerate(steps):
-        _check(instruction, counts, program, f"instruction {index} ({label})")
+    steps = list(zip(resolved(program, selections), program.labels, strict=True))
+    for index, (instruction, label) in enumerate(steps):
+        _check(instruction, program, f"instruction {index} ({label})")
         start = run.schedule.free
-        end = max(start, run.execute(instruction, counts))
+        end = max(start, run.execute(instruction))
         if index == len(steps) - 1:
             run.schedule.wait(run.done, Cause.DRAIN)
             end = run.done
         busy, stalls = run.schedule.settle()
-        work = macs(instruction, counts, program.engine.lanes)
+        work = macs(instruction, program.engine.lanes)
         items.append(
             InstructionCycles(index, label, instruction.opcode, start, end, busy, stalls, work)
         )
@@ -60,16 +66,16 @@ class _Run:
         self._sequencer = Sequencer(program.engine.lanes)
         self._writes = WriteStream(program.engine, timing)
 
-    def execute(self, instruction: Instruction, counts: Counts) -> int:
+    def execute(self, instruction: Instruction) -> int:
         """Runs one instruction; returns the cycle of its last result, 0 where it has none."""
         match instruction:
             case Load() as op:
                 self._sequencer.loaded(op.destination_buffer)
                 end = self.schedule.load(load_beats(op))
             case Matmul() as op:
-                end = max(map(self._item, self._sequencer.matmul(op, counts.rows)))
+                end = max(map(self._item, self._sequencer.matmul(op)))
             case Attention() as op:
-                end = max(map(self._item, self._sequencer.attention(op, counts)))
+                end = max(map(self._item, self._sequencer.attention(op)))
             case _:
                 return 0
         self.done = max(self.done, end)
@@ -82,12 +88,8 @@ class _Run:
         return end
 
 
-def _check(instruction: Instruction, counts: Counts, program: Program, where: str) -> None:
-    destination = writes(instruction, counts.rows)
-    if destination is None:
-        return
-    operands = reads(instruction, counts.rows, counts.keys)
-    if not legal(instruction, operands, destination, program):
+def _check(instruction: Instruction, program: Program, where: str) -> None:
+    if not legal(instruction, program):
         raise ProgramError(
             f"{where}: the engine refuses it, an operand does not fit a buffer or may not be "
             "combined with the others. Build the model for this engine's configuration."

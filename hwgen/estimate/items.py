@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from hwgen.estimate.work import Counts
 from hwgen.numerics.layer_norm import NormaliseConstants
 from hwgen.program.fields import Buffer
 from hwgen.program.instructions import Attention, Matmul
@@ -85,11 +84,12 @@ class Sequencer:
         if buffer == Buffer.RESIDUAL:
             self._measured = None
 
-    def matmul(self, op: Matmul, rows: int) -> Iterator[Item]:
+    def matmul(self, op: Matmul) -> Iterator[Item]:
         """Output slice by output slice; reduction slices inside."""
+        rows = op.rows
         source = (Place.RESIDUAL if op.normalise else Place.WORK, op.source_address)
         if op.normalise:
-            yield from self._normalise(op, rows)
+            yield from self._normalise(op)
         target = (_PLACES[op.destination_buffer], op.destination_address)
         two_passes = bool(op.normalise and op.residual)
         for _ in range(op.output_slices):
@@ -114,7 +114,8 @@ class Sequencer:
             self._measured_rows = rows
             self._normalised = None
 
-    def _normalise(self, op: Matmul, rows: int) -> Iterator[Item]:
+    def _normalise(self, op: Matmul) -> Iterator[Item]:
+        rows = op.rows
         source = (Place.RESIDUAL, op.source_address)
         stride = op.source_stride if op.reduction_slices > 1 else 0
         matrix = (op.source_address, stride, op.reduction_slices)
@@ -129,9 +130,9 @@ class Sequencer:
             yield Item(Kind.NORMALISE, source=source)
             self._normalised, self._normalised_rows = op.normalise_constants, rows
 
-    def attention(self, op: Attention, counts: Counts) -> Iterator[Item]:
+    def attention(self, op: Attention) -> Iterator[Item]:
         """Head by head: scores key tile by key tile, then values."""
-        key_tiles = range(-(-counts.keys // self._lanes))
+        key_tiles = range(-(-op.keys // self._lanes))
         parts = range(op.head_slices)
         query, target = (Place.WORK, op.query_address), (Place.WORK, op.destination_address)
         scores = (Place.SCORES, 0)
@@ -140,12 +141,12 @@ class Sequencer:
             for _ in key_tiles:
                 for part in parts:
                     yield Item(
-                        Kind.PASS, counts.rows, query, tile=Tile(source=Place.WORK),
+                        Kind.PASS, op.rows, query, tile=Tile(source=Place.WORK),
                         last=part == parts[-1], target=scores,
                     )  # fmt: skip
             for _ in parts:
                 for key in key_tiles:
                     yield Item(
-                        Kind.PASS, counts.rows, scores, tile=Tile(source=Place.VALUE),
+                        Kind.PASS, op.rows, scores, tile=Tile(source=Place.VALUE),
                         last=key == key_tiles[-1], target=target,
                     )  # fmt: skip

@@ -2,26 +2,47 @@
 """The reference interpreter of Programs: plain numpy on integers, many runs at once."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from hwgen.golden.attention import attention
-from hwgen.golden.matmul import matmul, unpack_parameters
+from hwgen.golden.matmul import matmul, row_mean, unpack_parameters
+from hwgen.golden.select import kept_rows, most_heads, token_select
+from hwgen.numerics.mean import MOST_ROWS
 from hwgen.program.engine import EngineConfig
-from hwgen.program.extent import Extent, load_beats, parameter_beats, reads, writes
+from hwgen.program.extent import (
+    Extent,
+    load_beats,
+    mean_extent,
+    parameter_beats,
+    reads,
+    writes,
+)
 from hwgen.program.fields import Buffer, Region
-from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.instructions import (
+    Attention,
+    End,
+    Instruction,
+    Load,
+    Matmul,
+    SetTokens,
+    TokenSelect,
+)
 from hwgen.program.program import Program
 from hwgen.program.status import ErrorCode
-
-TOKEN_REGISTERS = 8
+from hwgen.program.tokens import TOKEN_REGISTERS, resolve, selected
 
 BATCH = 8
 """Runs at once where there are many: memory stays small and arrays in the cache."""
 
 Observer = Callable[[int, Extent, np.ndarray], None]
 """Called after each instruction with its index, where it wrote, and the int8 or int16 vectors
-(batch, slices, rows, lanes) it wrote."""
+(batch, slices, rows, lanes) it wrote. Where row counts depend on the image, for one run after the
+other."""
+
+SelectionObserver = Callable[[int, np.ndarray], None]
+"""Called after each TOKEN_SELECT with its index and which rows stayed, bool (rows,)."""
 
 
 class EngineFault(Exception):
@@ -76,13 +97,19 @@ class Interpreter:
         self.program = program
         self.engine = program.engine
 
-    def run(self, beats: np.ndarray, observe: Observer | None = None) -> np.ndarray:
+    def run(
+        self,
+        beats: np.ndarray,
+        observe: Observer | None = None,
+        selection: SelectionObserver | None = None,
+    ) -> np.ndarray:
         """Runs the Program.
 
         Args:
             beats: input region of each run, uint8 (batch, beats, lanes), from
                 ``InputLayout.pack``.
             observe: called after each instruction that writes.
+            selection: called after each TOKEN_SELECT.
 
         Returns:
             The output region of each run, int16 (batch, vectors, lanes).
@@ -90,17 +117,41 @@ class Interpreter:
         Raises:
             EngineFault: where hardware would stop with an error code.
         """
+        # Row counts that depend on the image cannot be shared.
+        parts = [beats]
+        if any(isinstance(op, TokenSelect) for op in self.program.instructions):
+            parts = [beats[i : i + 1] for i in range(len(beats))] or parts
+        return np.concatenate([self._run(part, observe, selection) for part in parts])
+
+    def _run(
+        self, beats: np.ndarray, observe: Observer | None, selection: SelectionObserver | None
+    ) -> np.ndarray:
         memory = Memory(self.engine, len(beats), self.program.output.vectors(self.engine.lanes))
         tokens = [0] * TOKEN_REGISTERS
         for index, instruction in enumerate(self.program.instructions):
-            if isinstance(instruction, End):
-                return memory.output()
-            if isinstance(instruction, SetTokens):
-                if instruction.register >= TOKEN_REGISTERS:
-                    raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
-                tokens[instruction.register] = instruction.rows
-                continue
-            extent = self._step(index, instruction, tokens, memory, beats)
+            match instruction:
+                case End():
+                    return memory.output()
+                case SetTokens():
+                    if instruction.register >= TOKEN_REGISTERS:
+                        raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
+                    tokens[instruction.register] = instruction.rows
+                    continue
+            resolved = resolve(instruction, tokens)
+            extent = writes(resolved)
+            assert extent is not None
+            if not (
+                legal(resolved, self.program)
+                and _region_end(instruction, self.engine) <= self._region_beats(instruction)
+            ):
+                raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
+            if isinstance(instruction, TokenSelect) and isinstance(resolved, TokenSelect):
+                kept, extent = self._select(resolved, extent, memory)
+                selected(instruction, tokens, extent.rows)
+                if selection is not None:
+                    selection(index, kept)
+            else:
+                self._step(resolved, extent, memory, beats)
             if observe is not None:
                 observe(index, extent, memory.vectors(extent))
         raise EngineFault(ErrorCode.OUT_OF_RANGE, len(self.program.instructions))
@@ -112,36 +163,34 @@ class Interpreter:
         return np.concatenate([none, *(self.run(part) for part in batches(beats))])
 
     def _step(
-        self,
-        index: int,
-        instruction: Instruction,
-        tokens: list[int],
-        memory: Memory,
-        beats: np.ndarray,
-    ) -> Extent:
-        try:
-            rows, keys = _counts(instruction, tokens)
-        except IndexError:
-            raise EngineFault(ErrorCode.OUT_OF_RANGE, index) from None
-        operands = reads(instruction, rows, keys)
-        destination = writes(instruction, rows)
-        assert destination is not None
-        if not (
-            legal(instruction, operands, destination, self.program)
-            and _region_end(instruction, self.engine) <= self._region_beats(instruction)
-        ):
-            raise EngineFault(ErrorCode.OUT_OF_RANGE, index)
+        self, instruction: Instruction, destination: Extent, memory: Memory, beats: np.ndarray
+    ) -> None:
+        operands = [memory.read(extent) for extent in reads(instruction)]
         match instruction:
             case Load() as op:
                 memory.write(destination, self._load(op, beats))
             case Matmul() as op:
-                source, *residual = (memory.read(extent) for extent in operands)
+                source, *others = operands
+                if op.second_slices:
+                    second, *others = others
+                    second = np.broadcast_to(second, (*source.shape[:2], second.shape[2]))
+                    source = np.concatenate([source, second], axis=2)
                 parameters = unpack_parameters(self.program.weights, op, self.engine)
-                value = matmul(op, source, residual[0] if residual else None, parameters)
+                value = matmul(op, source, others[0] if others else None, parameters)
                 memory.write(destination, value)
+                if op.mean:
+                    memory.write(mean_extent(op), row_mean(value))
             case Attention() as op:
-                memory.write(destination, attention(op, *(memory.read(e) for e in operands)))
-        return destination
+                memory.write(destination, attention(op, *operands))
+
+    def _select(self, op: TokenSelect, most: Extent, memory: Memory) -> tuple[np.ndarray, Extent]:
+        """Which rows of one run stay, and where the result lies."""
+        source, scores = (memory.read(extent)[0] for extent in reads(op))
+        kept = kept_rows(op, scores)
+        rows = token_select(op, source, kept)
+        extent = replace(most, rows=len(rows))
+        memory.write(extent, rows[None])
+        return kept, extent
 
     def _region_beats(self, instruction: Instruction) -> int:
         """Beats of the region that an instruction reads."""
@@ -161,21 +210,6 @@ class Interpreter:
         return data.view(np.int8)
 
 
-def _counts(instruction: Instruction, tokens: list[int]) -> tuple[int, int]:
-    """Row and key counts, read from token registers where the instruction says so."""
-
-    def count(number: int, register: int) -> int:
-        return tokens[register - 1] if register else number
-
-    match instruction:
-        case Matmul() as op:
-            return count(op.rows, op.rows_register), 0
-        case Attention() as op:
-            return count(op.rows, op.rows_register), count(op.keys, op.keys_register)
-        case _:
-            return 0, 0
-
-
 def _region_end(instruction: Instruction, engine: EngineConfig) -> int:
     """One past the last beat that an instruction reads from DDR."""
     match instruction:
@@ -187,13 +221,19 @@ def _region_end(instruction: Instruction, engine: EngineConfig) -> int:
             return 0
 
 
-def legal(
-    instruction: Instruction, operands: list[Extent], destination: Extent, program: Program
-) -> bool:
-    """Whether the engine accepts the operands; otherwise it stops with OUT_OF_RANGE."""
+def legal(instruction: Instruction, program: Program) -> bool:
+    """Whether the engine accepts the operands of an instruction whose token registers are
+    resolved; otherwise it stops with OUT_OF_RANGE.
+    """
     engine = program.engine
+    destination = writes(instruction)
+    if destination is None:
+        return True
+    extents = [*reads(instruction), destination]
+    if isinstance(instruction, Matmul) and instruction.mean:
+        extents.append(mean_extent(instruction))
     output_vectors = program.output.vectors(engine.lanes)
-    if not all(extent.fits(engine, output_vectors) for extent in (*operands, destination)):
+    if not all(extent.fits(engine, output_vectors) for extent in extents):
         return False
     wide = destination.buffer in (Buffer.RESIDUAL, Buffer.OUTPUT)
     match instruction:
@@ -203,16 +243,21 @@ def legal(
             sources = (Buffer.RESIDUAL,) if op.normalise else (Buffer.WORK,)
             return (
                 op.source_buffer in sources
-                and destination.rows <= engine.max_rows
+                and op.rows <= engine.max_rows
                 and not (op.gelu and wide)
                 and not (op.residual and not wide)
+                and not (op.second_slices and op.normalise)
+                and not (op.mean and destination.buffer != Buffer.WORK)
+                and not (op.mean and op.rows > MOST_ROWS)
             )
         case Attention() as op:
-            keys = operands[1].rows
-            slices = -(-keys // engine.lanes)
+            slices = -(-op.keys // engine.lanes)
+            return op.rows <= engine.max_rows and op.rows * slices <= engine.score_depth
+        case TokenSelect() as op:
             return (
-                destination.rows <= engine.max_rows
-                and destination.rows * slices <= engine.score_depth
+                op.rows <= min(engine.max_rows, MOST_ROWS)
+                and op.heads <= most_heads(engine.lanes)
+                and op.prefix + op.packages <= op.rows
             )
         case _:
             return True

@@ -8,6 +8,7 @@ import numpy as np
 from hwgen.numerics.fixed_point import INT8_MAX, INT16_MAX, requantise, saturate
 from hwgen.numerics.gelu import gelu_int8
 from hwgen.numerics.layer_norm import normalise
+from hwgen.numerics.mean import mean_ratio
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
 from hwgen.program.instructions import Matmul
@@ -106,3 +107,10 @@ def matmul(
         return requantise(accumulator, multiplier, shift, INT8_MAX)
     wide = requantise(accumulator, multiplier, shift, INT16_MAX)
     return wide if residual is None else saturate(wide + residual, INT16_MAX)
+
+
+def row_mean(values: np.ndarray) -> np.ndarray:
+    """The mean of the rows of an int8 result: int64 (..., 1, columns) of (..., rows, columns)."""
+    ratio = mean_ratio(values.shape[-2])
+    total = values.sum(axis=-2, keepdims=True, dtype=np.int64)
+    return requantise(total, ratio.multiplier, ratio.shift, INT8_MAX)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
-from hwgen.program.instructions import Attention, Instruction, Load, Matmul
+from hwgen.program.instructions import Attention, Instruction, Load, Matmul, TokenSelect
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,47 @@ class Extent:
         return self.slices > 0 and self.rows > 0 and apart and self.end <= depth
 
 
-def _matmul(op: Matmul, rows: int) -> list[Extent]:
-    source = Extent(
-        op.source_buffer, op.source_address, op.source_stride, op.reduction_slices, rows
-    )
-    if not op.residual:
-        return [source]
-    slices = op.output_slices
-    return [
-        source,
-        Extent(Buffer.RESIDUAL, op.residual_address, op.residual_stride, slices, rows),
-    ]
+def _matmul(op: Matmul) -> list[Extent]:
+    first = op.reduction_slices - op.second_slices
+    extents = [Extent(op.source_buffer, op.source_address, op.source_stride, first, op.rows)]
+    if op.second_slices:
+        stride, rows = (1, 1) if op.second_broadcast else (op.source_stride, op.rows)
+        extents.append(Extent(Buffer.WORK, op.second_address, stride, op.second_slices, rows))
+    if op.residual:
+        stride, slices = op.residual_stride, op.output_slices
+        extents.append(Extent(Buffer.RESIDUAL, op.residual_address, stride, slices, op.rows))
+    return extents
 
 
-def reads(instruction: Instruction, rows: int, keys: int) -> list[Extent]:
-    """On-chip operands of an instruction whose row and key counts are ``rows`` and ``keys``."""
+def reads(instruction: Instruction) -> list[Extent]:
+    """On-chip operands of an instruction whose token registers are resolved.
+
+    MATMUL: source, second source, residual operand, where there are; ATTENTION: queries, keys,
+    values; TOKEN_SELECT: source, scores.
+    """
     match instruction:
         case Matmul() as op:
-            return _matmul(op, rows)
+            return _matmul(op)
         case Attention() as op:
             slices = op.heads * op.head_slices
             return [
-                Extent(Buffer.WORK, op.query_address, op.query_stride, slices, rows),
-                Extent(Buffer.WORK, op.key_address, op.key_stride, slices, keys),
-                Extent(Buffer.VALUE, op.value_address, op.value_stride, slices, keys),
+                Extent(Buffer.WORK, op.query_address, op.query_stride, slices, op.rows),
+                Extent(Buffer.WORK, op.key_address, op.key_stride, slices, op.keys),
+                Extent(Buffer.VALUE, op.value_address, op.value_stride, slices, op.keys),
+            ]
+        case TokenSelect() as op:
+            return [
+                Extent(Buffer.RESIDUAL, op.source_address, op.source_stride, op.slices, op.rows),
+                Extent(Buffer.WORK, op.score_address, 0, 1, op.rows),
             ]
         case _:
             return []
 
 
-def writes(instruction: Instruction, rows: int) -> Extent | None:
-    """Where an instruction puts its result; None where it has none."""
+def writes(instruction: Instruction) -> Extent | None:
+    """Where an instruction whose token registers are resolved puts its result; None where it has
+    none. Of TOKEN_SELECT with as many rows as it can write.
+    """
     match instruction:
         case Load() as op:
             return Extent(op.destination_buffer, op.destination_address, 0, 1, op.vectors)
@@ -75,7 +85,7 @@ def writes(instruction: Instruction, rows: int) -> Extent | None:
                 op.destination_address,
                 op.destination_stride,
                 op.output_slices,
-                rows,
+                op.rows,
             )
         case Attention() as op:
             return Extent(
@@ -83,10 +93,30 @@ def writes(instruction: Instruction, rows: int) -> Extent | None:
                 op.destination_address,
                 op.destination_stride,
                 op.heads * op.head_slices,
-                rows,
+                op.rows,
+            )
+        case TokenSelect() as op:
+            return Extent(
+                Buffer.RESIDUAL,
+                op.destination_address,
+                op.destination_stride,
+                op.slices,
+                most_rows(op),
             )
         case _:
             return None
+
+
+def mean_extent(op: Matmul) -> Extent:
+    """Where a MATMUL with ``mean`` puts the means: one vector for each output slice."""
+    return Extent(Buffer.WORK, op.mean_address, 1, op.output_slices, 1)
+
+
+def most_rows(op: TokenSelect) -> int:
+    """Rows that a TOKEN_SELECT writes at most."""
+    scored = op.rows - op.prefix - op.packages
+    forced = op.prefix + (0 if op.merge else op.packages)
+    return forced + min(scored, op.limit) + op.package
 
 
 def parameter_beats(op: Matmul, engine: EngineConfig) -> int:

@@ -32,6 +32,7 @@ class Opcode(IntEnum):
     LOAD = 2
     MATMUL = 3
     ATTENTION = 4
+    TOKEN_SELECT = 5
 
 
 class Buffer(IntEnum):
@@ -59,7 +60,7 @@ ROWS = (
 
 SET_TOKENS = (
     Field("rows", 1, 0, 16, "value"),
-    Field("register", 1, 16, 4, "token register written, 0 to 7"),
+    Field("register", 1, 16, 4, "token register written, 0 to 14"),
 )
 
 LOAD = (
@@ -75,7 +76,10 @@ MATMUL = (
     Field("normalise", 0, 8, 1, "normalise source rows (RESIDUAL) to int8 on the way in"),
     Field("gelu", 0, 9, 1, "GELU before the int8 requantisation"),
     Field("residual", 0, 10, 1, "add the residual operand (16-bit destinations)"),
+    Field("mean", 0, 11, 1, "also average the rows of the result (WORK) into one"),
+    Field("second_broadcast", 0, 12, 1, "the second source is one row that goes with every row"),
     *ROWS,
+    Field("source_offset_register", 1, 20, 4, "k: token register k - 1 is added to source_address"),
     Field("source_address", 2, 0, 16, "first vector of slice 0"),
     Field("source_stride", 2, 16, 16, "vectors from one slice to the next"),
     Field("destination_address", 3, 0, 16, "first vector of slice 0"),
@@ -84,7 +88,8 @@ MATMUL = (
     Field("residual_stride", 4, 16, 16, "vectors from one slice to the next"),
     Field("source_buffer", 5, 0, 4, "RESIDUAL (with normalise) or WORK"),
     Field("destination_buffer", 5, 4, 4, "RESIDUAL or OUTPUT (int16), WORK or VALUE (int8)"),
-    Field("reduction_slices", 6, 0, 16, "slices of the source"),
+    Field("second_slices", 5, 8, 8, "the last so many reduction slices are the second source's"),
+    Field("reduction_slices", 6, 0, 16, "slices of the sources"),
     Field("output_slices", 6, 16, 16, "slices of the destination"),
     Field("offset", 7, 0, 32, "first beat of parameters and weights in WEIGHTS"),
     Field("gelu_one", 8, 0, 16, "GELU delta, Q.14"),
@@ -96,12 +101,16 @@ MATMUL = (
     Field("normalise_multiplier", 13, 0, 16, "columns / (64 * output scale)"),
     Field("normalise_shift", 13, 16, 6, "its shift"),
     Field("columns", 14, 0, 16, "columns that the normalisation counts"),
+    Field("second_address", 14, 16, 16, "first WORK vector of the second source"),
+    Field("mean_address", 15, 0, 16, "WORK vector of the mean of slice 0; those of others follow"),
 )
 
 ATTENTION = (
     *ROWS,
+    Field("query_offset_register", 1, 20, 4, "added to query_address and destination_address"),
     Field("keys", 2, 0, 16, "key count where keys_register is 0"),
     Field("keys_register", 2, 16, 4, "0: keys as given; k: token register k - 1"),
+    Field("key_offset_register", 2, 20, 4, "added to key_address and value_address"),
     Field("query_address", 3, 0, 16, "first WORK vector of head 0's first slice"),
     Field("query_stride", 3, 16, 16, "vectors from one slice to the next"),
     Field("key_address", 4, 0, 16, "first WORK vector"),
@@ -119,10 +128,32 @@ ATTENTION = (
     Field("output_shift", 10, 16, 6, "its shift"),
 )
 
+TOKEN_SELECT = (
+    Field("package", 0, 8, 1, "append the mean of the dropped rows"),
+    Field("merge", 0, 9, 1, "drop earlier package tokens, so that the new one takes them in"),
+    *ROWS,
+    Field("source_offset_register", 1, 20, 4, "added to source_address"),
+    Field("destination_offset_register", 1, 24, 4, "added to destination_address"),
+    Field("source_address", 2, 0, 16, "first RESIDUAL vector of slice 0"),
+    Field("source_stride", 2, 16, 16, "vectors from one slice to the next"),
+    Field("destination_address", 3, 0, 16, "first RESIDUAL vector of slice 0"),
+    Field("destination_stride", 3, 16, 16, "vectors from one slice to the next"),
+    Field("score_address", 4, 0, 16, "first WORK vector of the scores, one slice"),
+    Field("threshold", 4, 16, 16, "keep score to exceed, Q.9"),
+    Field("count_register", 5, 0, 4, "k: token register k - 1 becomes the rows written"),
+    Field("end_register", 5, 4, 4, "k: register k - 1 becomes destination offset plus that"),
+    Field("heads", 5, 8, 8, "heads of the selector"),
+    Field("prefix", 5, 16, 8, "first rows that stay whatever their scores (class tokens)"),
+    Field("packages", 5, 24, 8, "last rows that are package tokens of earlier selections"),
+    Field("slices", 6, 0, 16, "slices of the matrix"),
+    Field("limit", 6, 16, 16, "tokens kept by their score, at most"),
+)
+
 FIELDS: dict[Opcode, tuple[Field, ...]] = {
     Opcode.END: (),
     Opcode.SET_TOKENS: SET_TOKENS,
     Opcode.LOAD: LOAD,
     Opcode.MATMUL: MATMUL,
     Opcode.ATTENTION: ATTENTION,
+    Opcode.TOKEN_SELECT: TOKEN_SELECT,
 }

@@ -75,6 +75,12 @@ class Matmul:
     epsilon: int = 0
     normalise_multiplier: int = 0
     normalise_shift: int = 0
+    second_slices: int = 0
+    second_address: int = 0
+    second_broadcast: int = 0
+    mean: int = 0
+    mean_address: int = 0
+    source_offset_register: int = 0
 
     @property
     def normalise_constants(self) -> NormaliseConstants:
@@ -114,13 +120,41 @@ class Attention:
     exponent_multiplier: int
     output_multiplier: int
     output_shift: int
+    query_offset_register: int = 0
+    key_offset_register: int = 0
 
     @property
     def output_ratio(self) -> Ratio:
         return Ratio(self.output_multiplier, self.output_shift)
 
 
-Instruction = End | SetTokens | Load | Matmul | Attention
+@dataclass(frozen=True)
+class TokenSelect:
+    """Rows of the residual stream that score high move together; the mean of the rest follows."""
+
+    opcode: ClassVar[Opcode] = Opcode.TOKEN_SELECT
+    rows: int
+    rows_register: int
+    source_address: int
+    source_stride: int
+    destination_address: int
+    destination_stride: int
+    slices: int
+    score_address: int
+    heads: int
+    threshold: int
+    limit: int
+    prefix: int
+    count_register: int
+    packages: int = 0
+    package: int = 0
+    merge: int = 0
+    source_offset_register: int = 0
+    destination_offset_register: int = 0
+    end_register: int = 0
+
+
+Instruction = End | SetTokens | Load | Matmul | Attention | TokenSelect
 
 _CLASSES: dict[Opcode, type] = {
     Opcode.END: End,
@@ -128,6 +162,7 @@ _CLASSES: dict[Opcode, type] = {
     Opcode.LOAD: Load,
     Opcode.MATMUL: Matmul,
     Opcode.ATTENTION: Attention,
+    Opcode.TOKEN_SELECT: TokenSelect,
 }
 _ENUMS: dict[str, type] = {
     "region": Region,
