@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from hwgen.compile.groups import SINGLE, Batch
+from hwgen.compile.groups import SINGLE, Batch, order
 from hwgen.compile.layout import choose_layout
 from hwgen.compile.lower import Lowering, check_buffers
 from hwgen.compile.rows import row_counts
@@ -53,15 +53,12 @@ def compile_model(
     count = len(tokens.position)
     rows = row_counts(graph, pixels.rows, count)
     layout = choose_layout(graph, rows, class_token_only, batch, engine)
-    places, groups = layout.places, layout.arrangement.groups
+    places = layout.places
     check_buffers(graph, places, engine)
     lowering = Lowering(graph, scales, places, count, batch.images, settings, engine)
     lines = []
-    for stage in layout.arrangement.stages():
-        size = groups[stage.start]
-        for first in range(0, batch.images, size):
-            for index in stage:
-                lines += lowering.lower(graph.ops[index], range(first, first + size))
+    for index, part in order(graph, layout.arrangement, batch.images):
+        lines += lowering.lower(graph.ops[index], part)
     lines = [*lowering.start(), *lines, ("end", End())]
     labels: tuple[str, ...]
     instructions: tuple[Instruction, ...]

@@ -9,8 +9,9 @@ become fewer through a network, so groups only grow.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 
+from hwgen.compile.selections import depths, regions, selector_operations
 from hwgen.errors import ModelError
 from hwgen.ir.graph import (
     Attention,
@@ -18,7 +19,9 @@ from hwgen.ir.graph import (
     Graph,
     Op,
     PatchEmbedding,
+    SelectTokens,
     TakeToken,
+    TokenMean,
     Tokens,
     inputs_of,
 )
@@ -58,13 +61,16 @@ class Root:
     Attributes:
         made: index of the operation that makes it; 0 for the input.
         group: images at once in that operation.
-        rows: kept of each image.
+        rows: kept of each image; the most, where ``depth`` is not 0.
+        depth: token selections that these rows went through. After one, images lie one after the
+            other with as many rows as each happens to have.
     """
 
     value: str
     made: int
     group: int
     rows: int
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class Home:
         All rows can. So can the first ones where images come one at a time: each image is
         written that many rows further on, over the rest of the image before it.
         """
+        if self.root.depth:
+            return True
         return self.rows == self.root.rows or (self.root.group == 1 and self.offset == 0)
 
 
@@ -118,7 +126,12 @@ class Arrangement:
                 return [query, homes[op.key], homes[op.value]]
             case FusedLinear():
                 target = homes[op.output]
-                return [homes[v].part(target.first_row, target.rows) for v in inputs_of(op)]
+                whole = [v for v in inputs_of(op) if v == op.second]
+                rest = [v for v in inputs_of(op) if v != op.second]
+                parts = [homes[v].part(target.first_row, target.rows) for v in rest]
+                return [*parts, *(homes[v] for v in whole)]
+            case SelectTokens():
+                return [homes[op.input], homes[op.scores]]
             case _:
                 return []
 
@@ -149,13 +162,17 @@ def arrange(
 ) -> Arrangement:
     """Groups of at most ``limits`` images for each operation, growing from stage to stage.
 
-    An operation whose operands cannot be merged on their way from an earlier stage stays in it.
+    Where tokens are selected they grow at selections and before the head alone. An operation
+    whose operands cannot be merged on their way from an earlier stage stays in it.
 
     Raises:
         ModelError: a residual value is needed again after it was added to.
     """
     sizes = list(limits)
     while True:
+        for region in regions(graph):
+            smallest = min(sizes[region.start : region.stop])
+            sizes[region.start : region.stop] = [smallest] * len(region)
         groups = tuple(accumulate(reversed(sizes), min))[::-1]
         found = Arrangement(groups, _homes(graph, rows, single, groups))
         stuck = next(_stuck(graph, found), None)
@@ -179,6 +196,8 @@ def _homes(
     last_use = {name: i for i, op in enumerate(graph.ops) for name in inputs_of(op)}
     pixels = graph.input.name
     homes = {pixels: Home(Root(pixels, 0, groups[0], rows[pixels]), 0, 0, rows[pixels])}
+    depth = depths(graph)
+    single_image = selector_operations(graph)
     # The patch product goes straight into the residual stream.
     skipped = {op.input for op in graph.ops if isinstance(op, Tokens)}
     for index, op in enumerate(graph.ops):
@@ -186,9 +205,17 @@ def _homes(
         if name in skipped:
             continue
         count, first = (1, single[name]) if name in single else (rows[name], 0)
-        if isinstance(op, TakeToken):
+        if isinstance(op, TakeToken) and not (depth[op.input] and groups[index] > 1):
             taken = homes[op.input].part(op.index, 1)
             homes[name] = replace(taken, first_row=0)
+            continue
+        if isinstance(op, SelectTokens):
+            following = groups[min(index + 1, len(groups) - 1)]
+            homes[name] = Home(Root(name, index, following, count, depth[name]), 0, first, count)
+            continue
+        if index in single_image:
+            made = index - 1 if isinstance(op, TokenMean) else index
+            homes[name] = Home(Root(name, made, 1, count, depth[name]), 0, first, count)
             continue
         if isinstance(op, Attention):
             query = homes[op.query]
@@ -210,5 +237,22 @@ def _homes(
                     )
                 homes[name] = there
                 continue
-        homes[name] = Home(Root(name, index, groups[index], count), 0, first, count)
+        selected = 0 if name in single else depth[name]
+        homes[name] = Home(Root(name, index, groups[index], count, selected), 0, first, count)
     return homes
+
+
+def order(graph: Graph, arrangement: Arrangement, images: int) -> Iterator[tuple[int, range]]:
+    """Operations by index, each with the images it is for, in the order of their instructions.
+
+    A stage runs group by group; the operations of a selector run image by image within a group.
+    """
+    alone = selector_operations(graph)
+    for stage in arrangement.stages():
+        size = arrangement.groups[stage.start]
+        for first in range(0, images, size):
+            group = range(first, first + size)
+            for together, part in groupby(stage, key=lambda index: index not in alone):
+                indices = list(part)
+                runs = [group] if together else [range(i, i + 1) for i in group]
+                yield from ((index, run) for run in runs for index in indices)

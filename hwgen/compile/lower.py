@@ -3,19 +3,33 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hwgen.compile.placement import Placement
+from hwgen.compile.registers import TokenRegisters
 from hwgen.compile.stream import WeightStream
 from hwgen.config import Quantisation
 from hwgen.errors import FitError, ModelError
 from hwgen.golden.matmul import LayerParameters, pack_parameters
-from hwgen.ir.graph import Attention, FusedLinear, Graph, ImageInput, Op, PatchEmbedding, Tokens
+from hwgen.ir.graph import (
+    Attention,
+    FusedLinear,
+    Graph,
+    ImageInput,
+    Op,
+    PatchEmbedding,
+    SelectTokens,
+    TakeToken,
+    TokenMean,
+    Tokens,
+)
 from hwgen.numerics.fixed_point import INT16_MAX, Ratio, ratio_from
-from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, gelu_constants
+from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, RELU, gelu_constants
 from hwgen.numerics.layer_norm import MEAN_FRACTION, mean_multiplier
+from hwgen.numerics.sigmoid import ONE
 from hwgen.numerics.softmax import FRACTION
 from hwgen.program import instructions as isa
 from hwgen.program.engine import EngineConfig
@@ -52,11 +66,13 @@ class Lowering:
         self.engine = engine
         self.stream = WeightStream(engine.lanes)
         self._constants: dict[str, dict[str, Any]] = {}
-        self._registers: dict[int, int] = {}
+        selects = any(isinstance(op, SelectTokens) for op in graph.ops)
+        self.registers = TokenRegisters(batch if selects else 0)
 
     def start(self) -> list[Line]:
         """Sets the token registers that the operations lowered so far read."""
-        return [("tokens", isa.SetTokens(k, rows)) for rows, k in self._registers.items()]
+        constants = self.registers.constants
+        return [("tokens", isa.SetTokens(k - 1, rows)) for rows, k in constants.items()]
 
     def lower(self, op: Op, images: range) -> list[Line]:
         """The instructions of one operation for a group of images."""
@@ -67,6 +83,10 @@ class Lowering:
                 return self._linear(op, images)
             case Attention():
                 return [self._attention(op, image) for image in images]
+            case SelectTokens():
+                return [self._select(op, image) for image in images]
+            case TakeToken() if self.places[op.input].depth and len(images) > 1:
+                return [self._gather(op, image) for image in images]
             case _:
                 return []
 
@@ -107,8 +127,9 @@ class Lowering:
         for part in self._parts(images, target.rows, *operands):
             fields: dict[str, Any] = {
                 **constants,
-                **self._rows(target.rows, len(part)),
+                **self._row_count(target, part),
                 "source_address": source.address_of(part.start, target.first_row),
+                "source_offset_register": self._offset(source, part.start),
                 "destination_address": target.address_of(part.start, target.first_row),
             }
             if residual is not None:
@@ -121,16 +142,65 @@ class Lowering:
         query, key, value, target = (
             self.places[name] for name in (op.query, op.key, op.value, op.output)
         )
-        keys = self._rows(key.rows)
+        alone = range(image, image + 1)
+        keys = self._row_count(key, alone)
         instruction = isa.Attention(
             **self._once(op.name, lambda: self._heads(op, query, key, value, target)),
-            **self._rows(target.rows),
+            **self._row_count(target, alone),
             keys=keys["rows"],
             keys_register=keys["rows_register"],
+            query_offset_register=self._offset(query, image),
+            key_offset_register=self._offset(key, image),
             query_address=query.address_of(image, target.first_row),
             key_address=key.address_of(image, 0),
             value_address=value.address_of(image, 0),
             destination_address=target.address_of(image, target.first_row),
+        )
+        return self._label(op.name, alone), instruction
+
+    def _select(self, op: SelectTokens, image: int) -> Line:
+        """One TOKEN_SELECT: it moves the rows of one image behind those of the image before."""
+        source, scores, target = (self.places[name] for name in (op.input, op.scores, op.output))
+        instruction = isa.TokenSelect(
+            **self._row_count(source, range(image, image + 1)),
+            source_address=source.address_of(image, 0),
+            source_offset_register=self._offset(source, image),
+            source_stride=source.stride,
+            destination_address=target.address_of(image, 0),
+            destination_offset_register=self._offset(target, image),
+            destination_stride=target.stride,
+            slices=source.slices,
+            score_address=scores.address_of(image, 0),
+            heads=op.heads,
+            threshold=round(op.threshold * ONE),
+            limit=source.rows if op.limit is None else min(op.limit, source.rows),
+            prefix=op.prefix,
+            packages=op.packages,
+            package=1,
+            merge=int(op.package == "merged"),
+            count_register=self.registers.count(image),
+            end_register=self.registers.end(target.depth, image) if target.group > 1 else 0,
+        )
+        return self._label(op.name, range(image, image + 1)), instruction
+
+    def _gather(self, op: TakeToken, image: int) -> Line:
+        """Copies one row of an image next to those of the other images."""
+        source, target = self.places[op.input], self.places[op.output]
+        instruction = isa.TokenSelect(
+            rows=1,
+            rows_register=0,
+            source_address=source.address_of(image, op.index),
+            source_offset_register=self._offset(source, image),
+            source_stride=source.stride,
+            destination_address=target.address_of(image, 0),
+            destination_stride=target.stride,
+            slices=source.slices,
+            score_address=0,
+            heads=0,
+            threshold=0,
+            limit=0,
+            prefix=1,
+            count_register=0,
         )
         return self._label(op.name, range(image, image + 1)), instruction
 
@@ -153,11 +223,22 @@ class Lowering:
             return f"{name} of image {images.start}"
         return f"{name} of images {images.start} to {images.stop - 1}"
 
+    def _row_count(self, place: Placement, images: range) -> dict[str, int]:
+        """Row fields of an instruction for all rows that ``images`` have in a place."""
+        if not place.depth:
+            return self._rows(place.rows, len(images))
+        if len(images) == 1:
+            return {"rows": 0, "rows_register": self.registers.count(images.start)}
+        return {"rows": 0, "rows_register": self.registers.end(place.depth, images.stop - 1)}
+
+    def _offset(self, place: Placement, image: int) -> int:
+        """The register that holds where an image begins behind others of its group; 0: none."""
+        return self.registers.end(place.depth, image - 1) if place.follows(image) else 0
+
     def _rows(self, rows: int, images: int = 1) -> dict[str, int]:
         """Row fields: a token register where every token is meant, else a number."""
         if rows == self.tokens:
-            register = self._registers.setdefault(rows * images, len(self._registers))
-            return {"rows": 0, "rows_register": register + 1}
+            return {"rows": 0, "rows_register": self.registers.constant(rows * images)}
         return {"rows": rows * images, "rows_register": 0}
 
     def _load(
@@ -202,17 +283,40 @@ class Lowering:
     ) -> dict[str, int]:
         extra: dict[str, int] = {}
         input_scale = self.scales.values[op.input]
+        weight, columns = op.weight, source.columns
+        if op.second is not None:
+            second = self.places[op.second]
+            extra |= self._second(source, second)
+            # One int8 scale for both sources: what the second one lacks goes into its weights.
+            ratio = self.scales.values[op.second] / input_scale
+            weight = weight.copy()
+            weight[:, len(source.columns) :] *= ratio
+            beyond = source.slices * self.engine.lanes + second.columns
+            columns = np.concatenate([source.columns, beyond])
+            source = replace(source, slices=source.slices + second.slices, columns=columns)
+        mean = next((m for m in self.graph.consumers(op.output) if isinstance(m, TokenMean)), None)
+        if mean is not None:
+            extra |= {"mean": 1, "mean_address": self.places[mean.output].address}
         if op.epsilon is not None:
             extra |= self._normalisation(op, input_scale)
             input_scale = self.scales.normalised[op.name]
-        if op.gelu:
+        if op.gelu or op.relu:
             extra |= self._gelu(op)
         if residual is not None:
             extra |= {"residual": 1, "residual_stride": residual.stride}
         product = self._product(
-            op.name, op.weight, op.bias, input_scale, op.output, source, target, op.gelu
+            op.name, weight, op.bias, input_scale, op.output, source, target, op.gelu or op.relu
         )
         return {**product, **extra}
+
+    def _second(self, source: Placement, second: Placement) -> dict[str, int]:
+        """Fields of a second source: a matrix like the first one, or one row."""
+        assert second.rows == 1 or second.stride == source.stride
+        return {
+            "second_slices": second.slices,
+            "second_address": second.address,
+            "second_broadcast": int(second.rows == 1),
+        }
 
     def _heads(
         self,
@@ -273,7 +377,7 @@ class Lowering:
         }
 
     def _gelu(self, op: FusedLinear) -> dict[str, int]:
-        constants = gelu_constants(self.settings.gelu_delta)
+        constants = RELU if op.relu else gelu_constants(self.settings.gelu_delta)
         output = self._ratio(2.0**-OUTPUT_FRACTION / self.scales.values[op.output], op.name)
         return {
             "gelu": 1,

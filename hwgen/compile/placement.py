@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where each value lies on chip, and for how long."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hwgen.compile.groups import Arrangement, Root
 from hwgen.errors import FitError
-from hwgen.ir.graph import Attention, FusedLinear, Graph, Op, PatchEmbedding, TakeToken, Tokens
+from hwgen.golden.select import most_heads
+from hwgen.ir.graph import (
+    Attention,
+    FusedLinear,
+    Graph,
+    Op,
+    PatchEmbedding,
+    SelectTokens,
+    TakeToken,
+    TokenMean,
+    Tokens,
+)
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
 from hwgen.quant.streams import wide_streams
@@ -29,6 +41,10 @@ class Placement:
     lanes`` in all; the rest hold zeros. ``rows`` rows of an image are kept, from ``first_row`` of
     the value. There are places for ``images`` images, ``pitch`` vectors apart; later images use
     them again.
+
+    Where ``depth`` token selections have made the rows, there are at most ``rows`` of them, and the
+    images of a ``group`` follow each other with as many as each has: only the first one's address
+    is known.
     """
 
     buffer: Buffer
@@ -40,14 +56,23 @@ class Placement:
     columns: np.ndarray
     images: int = 1
     pitch: int = 0
+    depth: int = 0
+    group: int = 1
 
     def address_of(self, image: int, row: int) -> int:
-        """The vector that holds ``row`` of slice 0 of an image of the batch."""
-        return self.address + image % self.images * self.pitch + row - self.first_row
+        """The vector that holds ``row`` of slice 0 of an image of the batch; of the first image of
+        its group where row counts are not known.
+        """
+        first = image - image % self.group if self.depth else image
+        return self.address + first % self.images * self.pitch + row - self.first_row
 
     def merges(self, rows: int) -> bool:
         """Whether ``rows`` rows of every image lie one after the other, as one matrix."""
         return self.images == 1 or self.pitch == rows
+
+    def follows(self, image: int) -> bool:
+        """Whether an image lies behind others of its group, however many rows they have."""
+        return self.depth > 0 and image % self.group > 0
 
 
 def padded_columns(count: int, heads: int, lanes: int) -> tuple[np.ndarray, int]:
@@ -72,23 +97,29 @@ def place(
     """
     wide = wide_streams(graph)
     plots = _plots(graph, arrangement, images)
+    chain = _chain(graph, plots)
+    always = {plot.root: plot for plot, _ in chain}
+    plots = [always.get(plot.root, plot) for plot in plots]
+    length = max((offset + plot.images * plot.pitch for plot, offset in chain), default=0)
     placed: dict[str, Placement] = {}
+    for plot, offset in chain:
+        placed[plot.root.value] = _placement(graph, plot, wide, offset, length, engine)
     for plot in sorted(plots, key=lambda p: (not p.crosses, p.root.made)):
         name, rows = plot.root.value, plot.root.rows
-        buffer, slices, columns = _shape(graph, name, name in wide, engine)
+        if name in placed:
+            _check(graph, plot.root, replace(placed[name], address=0), engine)
+            continue
         stride = (plot.images - 1) * plot.pitch + rows
+        new = _placement(graph, plot, wide, 0, stride, engine)
         alive = [
             placed[other.root.value]
             for other in plots
             if other.root.value in placed
-            and placed[other.root.value].buffer == buffer
+            and placed[other.root.value].buffer == new.buffer
             and other.first <= plot.last
             and plot.first <= other.last
         ]
-        address = _first_gap(alive, stride * slices)
-        placed[name] = Placement(
-            buffer, address, stride, slices, 0, rows, columns, plot.images, plot.pitch
-        )
+        placed[name] = replace(new, address=_first_gap(alive, stride * new.slices))
         _check(graph, plot.root, placed[name], engine)
     return {
         name: replace(
@@ -96,6 +127,7 @@ def place(
             address=base.address + home.offset,
             first_row=home.first_row,
             rows=home.rows,
+            depth=base.depth if home.rows == home.root.rows else 0,
         )
         for name, home in arrangement.homes.items()
     }
@@ -142,6 +174,40 @@ def _plots(graph: Graph, arrangement: Arrangement, images: int) -> list[_Plot]:
     return plots
 
 
+def _chain(graph: Graph, plots: list[_Plot]) -> list[tuple[_Plot, int]]:
+    """The residual stream of a network that selects tokens: its plots before and after each
+    selection, with their offsets in one place.
+
+    A selection moves rows to lower addresses, or where they lie. Each plot therefore begins a row
+    an image after the next one, since a selection can leave one row more than it found; and where
+    images come one by one, behind the places of all but the last of those that went before.
+    """
+    made = {op.output for op in graph.ops if isinstance(op, Tokens | SelectTokens)}
+    stream = sorted((p for p in plots if p.root.value in made), key=lambda p: p.root.made)
+    if len(stream) < 2:
+        return []
+    chain: list[tuple[_Plot, int]] = []
+    offset = 0
+    for plot, following in zip(reversed(stream), (None, *reversed(stream)), strict=False):
+        if following is not None:
+            offset += following.images
+            offset += max(0, following.images - plot.images) * following.pitch
+        chain.append((replace(plot, first=0, last=len(graph.ops)), offset))
+    return chain[::-1]
+
+
+def _placement(
+    graph: Graph, plot: _Plot, wide: Mapping[str, str], address: int, stride: int,
+    engine: EngineConfig,
+) -> Placement:  # fmt: skip
+    root = plot.root
+    buffer, slices, columns = _shape(graph, root.value, root.value in wide, engine)
+    return Placement(
+        buffer, address, stride, slices, 0, root.rows, columns, plot.images, plot.pitch,
+        root.depth, root.group,
+    )  # fmt: skip
+
+
 def _shape(
     graph: Graph, name: str, wide: bool, engine: EngineConfig
 ) -> tuple[Buffer, int, np.ndarray]:
@@ -156,6 +222,8 @@ def _shape(
         buffer = Buffer.OUTPUT
     elif wide:
         buffer = Buffer.RESIDUAL
+    if any(isinstance(op, SelectTokens) and op.scores == name for op in graph.ops):
+        return buffer, 1, score_columns(graph, name, engine.lanes)
     heads = 1
     for op in (producer, *graph.consumers(name)):
         if isinstance(op, Attention):
@@ -163,6 +231,22 @@ def _shape(
             buffer = Buffer.VALUE if name == op.value else buffer
     columns, slices = padded_columns(_width(graph, producer), heads, engine.lanes)
     return buffer, slices, columns
+
+
+def score_columns(graph: Graph, name: str, lanes: int) -> np.ndarray:
+    """Positions of a selector's scores: differences from lane 0, importances from the middle on.
+
+    Raises:
+        FitError: more heads than there are lanes for.
+    """
+    (selection,) = (op for op in graph.ops if isinstance(op, SelectTokens) and op.scores == name)
+    heads = selection.heads
+    if heads > most_heads(lanes):
+        raise FitError(
+            f"The token selector {selection.name!r} has {heads} heads; an engine of {lanes} lanes "
+            f"takes {most_heads(lanes)}. Use more lanes, or train a selector with fewer heads."
+        )
+    return np.concatenate([np.arange(heads), lanes // 2 + np.arange(heads)])
 
 
 def _width(graph: Graph, op: Op | None) -> int:
@@ -174,7 +258,7 @@ def _width(graph: Graph, op: Op | None) -> int:
             return op.position.shape[1]
         case Attention():
             return _width(graph, graph.producer(op.value))
-        case TakeToken():
+        case TakeToken() | TokenMean() | SelectTokens():
             return _width(graph, graph.producer(op.input))
     raise AssertionError(op)
 

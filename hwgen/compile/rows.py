@@ -5,15 +5,18 @@ from hwgen.ir.graph import (
     Attention,
     FusedLinear,
     Graph,
+    Op,
     PatchEmbedding,
+    SelectTokens,
     TakeToken,
+    TokenMean,
     Tokens,
     inputs_of,
 )
 
 
 def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
-    """Rows of every value of one image."""
+    """Rows of every value of one image; the most that it can have, where tokens are selected."""
     rows = {graph.input.name: patches}
     for op in graph.ops:
         match op:
@@ -27,7 +30,18 @@ def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
                 rows[op.output] = rows[op.query]
             case FusedLinear():
                 rows[op.output] = rows[op.input]
+            case TokenMean():
+                rows[op.output] = 1
+            case SelectTokens():
+                rows[op.output] = _kept(op, rows[op.input])
     return rows
+
+
+def _kept(op: SelectTokens, rows: int) -> int:
+    """The most rows that a selection leaves, its package token with them."""
+    tokens = rows - op.prefix - op.packages
+    earlier = op.packages if op.package == "kept" else 0
+    return op.prefix + min(tokens, tokens if op.limit is None else op.limit) + earlier + 1
 
 
 def single_rows(graph: Graph) -> dict[str, int]:
@@ -43,7 +57,9 @@ def single_rows(graph: Graph) -> dict[str, int]:
             wanted: set[int | None] = rows
             if isinstance(op, TakeToken):
                 wanted = {op.index}
-            elif isinstance(op, Attention) and name in (op.key, op.value):
+            elif isinstance(op, SelectTokens | TokenMean) or (
+                isinstance(op, Attention) and name in (op.key, op.value)
+            ):
                 wanted = {None}
             needed.setdefault(name, set()).update(wanted)
     return {
@@ -51,3 +67,14 @@ def single_rows(graph: Graph) -> dict[str, int]:
         for name, rows in needed.items()
         if len(rows) == 1 and (row := next(iter(rows))) is not None
     }
+
+
+def _whole(op: Op) -> tuple[str, ...]:
+    """Inputs of which every row is needed, whatever is read of the output."""
+    match op:
+        case Attention():
+            return (op.key, op.value)
+        case SelectTokens() | TokenMean():
+            return inputs_of(op)
+        case _:
+            return ()

@@ -17,8 +17,8 @@ from hwgen.estimate.stream import WriteStream
 from hwgen.estimate.timing import Timing
 from hwgen.estimate.work import macs
 from hwgen.golden.interpreter import legal
-from hwgen.program.extent import load_beats
-from hwgen.program.instructions import Attention, Instruction, Load, Matmul
+from hwgen.program.extent import load_beats, most_rows
+from hwgen.program.instructions import Attention, Instruction, Load, Matmul, TokenSelect
 from hwgen.program.program import Program
 from hwgen.program.tokens import resolved
 
@@ -33,10 +33,12 @@ def estimate_cycles(
         selections: rows that each TOKEN_SELECT writes, in order; as many as it can where None.
 
     Raises:
-        ProgramError: the engine would refuse an instruction.
+        ProgramError: the engine would refuse an instruction, or ``selections`` are of another
+            program.
     """
     timing = timing or Timing()
-    run = _Run(program, timing)
+    _check_selections(program, selections)
+    run = _Run(program, timing, selections)
     items: list[InstructionCycles] = []
     steps = list(zip(resolved(program, selections), program.labels, strict=True))
     for index, (instruction, label) in enumerate(steps):
@@ -60,11 +62,14 @@ def estimate_cycles(
 class _Run:
     """The engine during one run; ``done`` is when all results so far have arrived."""
 
-    def __init__(self, program: Program, timing: Timing) -> None:
+    def __init__(
+        self, program: Program, timing: Timing, selections: Sequence[int] | None
+    ) -> None:
         self.schedule = Schedule(program.engine, timing)
         self.done = 0
         self._sequencer = Sequencer(program.engine.lanes)
         self._writes = WriteStream(program.engine, timing)
+        self._written = None if selections is None else iter(selections)
 
     def execute(self, instruction: Instruction) -> int:
         """Runs one instruction; returns the cycle of its last result, 0 where it has none."""
@@ -76,6 +81,9 @@ class _Run:
                 end = max(map(self._item, self._sequencer.matmul(op)))
             case Attention() as op:
                 end = max(map(self._item, self._sequencer.attention(op)))
+            case TokenSelect() as op:
+                written = most_rows(op) if self._written is None else next(self._written)
+                end = max(map(self._item, self._sequencer.select(op, written)))
             case _:
                 return 0
         self.done = max(self.done, end)
@@ -93,4 +101,13 @@ def _check(instruction: Instruction, program: Program, where: str) -> None:
         raise ProgramError(
             f"{where}: the engine refuses it, an operand does not fit a buffer or may not be "
             "combined with the others. Build the model for this engine's configuration."
+        )
+
+
+def _check_selections(program: Program, selections: Sequence[int] | None) -> None:
+    count = sum(isinstance(op, TokenSelect) for op in program.instructions)
+    if selections is not None and len(selections) != count:
+        raise ProgramError(
+            f"{len(selections)} row counts were given for the {count} token selections of "
+            f"{program.name}. Give one for each TOKEN_SELECT, in the program's order."
         )

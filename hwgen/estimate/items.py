@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 from hwgen.numerics.layer_norm import NormaliseConstants
 from hwgen.program.fields import Buffer
-from hwgen.program.instructions import Attention, Matmul
+from hwgen.program.instructions import Attention, Matmul, TokenSelect
 
 PARAMETER_BEATS = 8
 
@@ -25,6 +25,10 @@ class Kind(Enum):
     """Row statistics become means and ratios."""
     SOFTMAX = auto()
     """The table of exponentials is filled."""
+    SELECT = auto()
+    """Rows of the residual buffer; those that stay are written, the others summed."""
+    SUM = auto()
+    """One row: the mean of the rows summed."""
 
 
 class Place(Enum):
@@ -49,7 +53,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Item:
-    """The issuer's unit of work; ``source`` and ``target`` are (place, address of slice 0)."""
+    """The issuer's unit of work; ``source`` and ``target`` are (place, address of slice 0).
+
+    Attributes:
+        settled: it reads what has arrived completely, not row by row behind its writer.
+        decides: with its last row the rows that the instruction writes are known.
+    """
 
     kind: Kind
     rows: int = 0
@@ -59,6 +68,8 @@ class Item:
     last: bool = False
     channels: bool = False
     target: tuple[Place, int] = (Place.NOTHING, 0)
+    settled: bool = False
+    decides: bool = False
 
 
 _PLACES = {
@@ -102,12 +113,15 @@ class Sequencer:
                     Kind.PASS, rows, source, tile=Tile(beats, parameters), last=last,
                     channels=last, target=target,
                     residual=op.residual_address if op.residual and last else None,
+                    settled=k >= op.reduction_slices - op.second_slices,
                 )  # fmt: skip
             if two_passes:
                 yield Item(
                     Kind.PASS, rows, residual=op.residual_address, last=True, channels=True,
                     target=target,
                 )  # fmt: skip
+            if op.mean:
+                yield Item(Kind.SUM, 1, last=True, target=(Place.WORK, op.mean_address))
         if op.destination_buffer == Buffer.RESIDUAL:
             stride = op.destination_stride if op.output_slices > 1 else 0
             self._measured = (op.destination_address, stride, op.output_slices)
@@ -150,3 +164,18 @@ class Sequencer:
                         Kind.PASS, op.rows, scores, tile=Tile(source=Place.VALUE),
                         last=key == key_tiles[-1], target=target,
                     )  # fmt: skip
+
+    def select(self, op: TokenSelect, written: int) -> Iterator[Item]:
+        """Slice by slice; ``written`` rows, the package token among them."""
+        source = (Place.RESIDUAL, op.source_address)
+        target = (Place.RESIDUAL, op.destination_address)
+        for part in range(op.slices):
+            yield Item(
+                Kind.SELECT, op.rows, source, last=True, target=target, decides=part == 0
+            )
+            if op.package:
+                yield Item(Kind.SUM, 1, last=True, target=target)
+        stride = op.destination_stride if op.slices > 1 else 0
+        self._measured = (op.destination_address, stride, op.slices)
+        self._measured_rows = written
+        self._normalised = None

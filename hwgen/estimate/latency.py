@@ -17,6 +17,10 @@ EXPONENTIAL = 9
 EXPONENTIALS = 255
 NORMALISE = REQUANTISE
 ROW_NORMALISATION = 6 + ROOT + SCALE_RATIO
+SIGMOID = 2
+TOKEN_DECISION = SIGMOID + 3 + 4 + 3 + 2
+ROW_SUMS = 2
+MEAN_RATIO = 18
 
 
 @dataclass(frozen=True)
@@ -68,3 +72,18 @@ class Latency:
     def after_normalise(self) -> int:
         """Start of the walk over the row statistics to the first row that is normalised."""
         return 2 + ROW_NORMALISATION + 2
+
+    @property
+    def after_sum(self) -> int:
+        """Issue of a row to that of the mean of all rows, or of all that were dropped."""
+        return EPILOGUE + 4
+
+    @property
+    def after_decision(self) -> int:
+        """Last row of a token selection's first slice to its row count."""
+        return TOKEN_DECISION
+
+    @property
+    def mean_ratio(self) -> int:
+        """The row count to the ratio of the mean of all rows dropped."""
+        return MEAN_RATIO

@@ -7,7 +7,7 @@ in cycle ``t + 1 + r``.
 """
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hwgen.estimate.items import Item, Kind, Place, Tile
 from hwgen.estimate.latency import Latency
@@ -26,13 +26,15 @@ WALK = 3
 """Decoding an instruction up to its first item, with nothing before it under way."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Writer:
-    """First and last row of the last item that wrote to a place, and the matrix it wrote."""
+    """First and last row of the last item that wrote to a place, and the matrix it wrote; None
+    where its rows do not lie as they were sent.
+    """
 
     first: int
     last: int
-    base: int
+    base: int | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Schedule:
         self._work_writes: deque[tuple[int, int]] = deque(maxlen=8)
         self._value_writes: deque[tuple[int, int]] = deque(maxlen=8)
         self._normalised = self._exponentials = 0
+        # Sums of dropped rows, or of results, complete; token registers written.
+        self._summed = self._counted = 0
         self._starts: deque[int] = deque([0] * (QUEUE + 1), maxlen=QUEUE + 1)
         # Loader: free to take a tile; shadow weights and channel parameters free to be overwritten.
         self._loader = self._shadow = self._channels = 0
@@ -120,6 +124,8 @@ class Schedule:
             return 0
         self.busy += item.rows
         self.free = start + item.rows
+        if item.decides:
+            self._counted = self.free + self._latency.after_decision
         if item.rows == 1:
             # The counters must see the row before they are asked.
             self._stalls[Cause.ISSUE] += 1
@@ -138,11 +144,18 @@ class Schedule:
             place, base = item.source
         elif not item.last:
             return 0
-        self._writers[place] = _Writer(first, last, base)
+        self._summed = last + 1 + self._latency.after_sum
+        self._writers[place] = self._writer(item, first, last, place, base)
         if place in (Place.WORK, Place.VALUE):
             writes = self._work_writes if place is Place.WORK else self._value_writes
             writes.append((first + 1, last + 1 + self._latency.after_write))
         return last + self._latency.result_at
+
+    def _writer(self, item: Item, first: int, last: int, place: Place, base: int) -> _Writer:
+        before = self._writers.get(place)
+        if item.kind is Kind.SUM and before is not None:
+            return replace(before, last=last)
+        return _Writer(first, last, None if item.kind is Kind.SELECT else base)
 
     def _settled(self) -> int:
         """Cycle in which everything issued has arrived."""
@@ -158,32 +171,37 @@ class Schedule:
             case _:
                 return self._latency.after_write
 
-    def _follows(self, place: Place, base: int) -> int:
-        """Cycle from which an item may read a matrix: row by row behind its writer, or after it."""
+    def _follows(self, place: Place, base: int | None) -> int:
+        """Cycle from which an item may read a matrix: row by row behind its writer, or (``base``
+        None, or another matrix was written last) after it.
+        """
         writer = self._writers.get(place)
         if writer is None:
             return 0
         distance = self._distance(place)
         after = writer.last + 1 + distance
-        return min(after, writer.first + 1 + distance) if writer.base == base else after
+        if base is None or base != writer.base:
+            return after
+        return min(after, writer.first + 1 + distance)
 
     def _dependency(self, item: Item) -> tuple[int, Cause]:
         match item.kind:
             case Kind.MEASURE:
-                writer = self._writers.get(Place.RESIDUAL)
-                distance = self._distance(Place.RESIDUAL)
-                return (writer.last + 1 + distance if writer else 0), Cause.NORMALISE
+                return self._follows(Place.RESIDUAL, None), Cause.NORMALISE
             case Kind.NORMALISE:
                 return self._follows(*item.source), Cause.NORMALISE
             case Kind.SOFTMAX:
-                writer = self._writers.get(Place.WORK)
-                after = self._latency.after_write
-                return (writer.last + 1 + after if writer else 0), Cause.SOFTMAX
+                return self._follows(Place.WORK, None), Cause.SOFTMAX
+            case Kind.SELECT:
+                settled = self._follows(Place.WORK, None), self._follows(*item.source)
+                return max(settled), Cause.PIPELINE
+            case Kind.SUM:
+                return max(self._summed, self._counted + self._latency.mean_ratio), Cause.PIPELINE
         until = 0
         if item.source[0] is Place.RESIDUAL:
             until = self._normalised + 1 + self._latency.after_normalise
         elif item.source[0] is not Place.NOTHING:
-            until = self._follows(*item.source)
+            until = self._follows(item.source[0], None if item.settled else item.source[1])
         if item.source[0] is Place.SCORES and self._exponentials > until:
             return self._exponentials, Cause.SOFTMAX
         if item.residual is not None:
@@ -193,7 +211,7 @@ class Schedule:
     def _tile(self, tile: Tile) -> _Arrival:
         """Brings a tile into the shadow weights."""
         # The sequencer pushes a tile with its item, when the queue has room for it.
-        pushed = self._starts[0] + 1
+        pushed = max(self._starts[0] + 1, self._counted)
         begin = max(self._loader, self._shadow, pushed)
         if tile.parameters:
             begin = max(begin, self._channels)

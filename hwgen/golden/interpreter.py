@@ -82,8 +82,9 @@ class Memory:
 
     def write(self, extent: Extent, value: np.ndarray) -> None:
         """Stores a matrix (batch, rows, slices * lanes) of integers that fit the buffer's type."""
-        vectors = value.reshape(len(value), extent.rows, extent.slices, -1).transpose(0, 2, 1, 3)
-        self._arrays[extent.buffer][:, self._indices(extent)] = vectors
+        array = self._arrays[extent.buffer]
+        shape = (len(value), extent.rows, extent.slices, array.shape[2])
+        array[:, self._indices(extent)] = value.reshape(shape).transpose(0, 2, 1, 3)
 
     def output(self) -> np.ndarray:
         """The output region, int16 (batch, vectors, lanes)."""

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, A, B, gelu, gelu_constants
+from hwgen.numerics.mean import MOST_ROWS, mean_ratio
 from hwgen.numerics.piecewise import INVERSE_SQRT, RECIPROCAL, evaluate
+from hwgen.numerics.sigmoid import INPUT_FRACTION as SIGMOID_INPUT_FRACTION
+from hwgen.numerics.sigmoid import ONE, sigmoid
 from hwgen.numerics.softmax import FRACTION, MAX_DIFFERENCE, PEAK, exponential
 
 
@@ -73,6 +76,21 @@ def gelu_rounding_error() -> ErrorBound:
     return _bound("GELU, rounding alone", "Q5.10, -32767 .. 32767", x, "absolute", error)
 
 
+def sigmoid_error() -> ErrorBound:
+    """Absolute error of PLAN against the logistic function over all int8 inputs."""
+    x = np.arange(-127, 128)
+    exact = 1 / (1 + np.exp(-x / (1 << SIGMOID_INPUT_FRACTION)))
+    error = np.abs(sigmoid(x) / ONE - exact)
+    return _bound("sigmoid", "Q3.4, -127 .. 127", x, "absolute", error)
+
+
+def mean_error() -> ErrorBound:
+    """Relative error of the reciprocal of every count of rows."""
+    counts = np.arange(1, MOST_ROWS + 1)
+    error = np.array([abs(mean_ratio(int(count)).value * count - 1) for count in counts])
+    return _bound("mean, 1 / n", f"counts 1 .. {MOST_ROWS}", counts, "relative", error)
+
+
 def error_bounds() -> tuple[ErrorBound, ...]:
     """All of them, in the order of the documentation."""
     return (
@@ -81,6 +99,8 @@ def error_bounds() -> tuple[ErrorBound, ...]:
         exponential_error(),
         gelu_error(),
         gelu_rounding_error(),
+        sigmoid_error(),
+        mean_error(),
     )
 
 

@@ -32,6 +32,10 @@ class GeluConstants:
     slope: int
 
 
+RELU = GeluConstants(1 << 14, 0)
+"""With these constants the polynomial is the rectifier, ``max(x, 0)``, exactly."""
+
+
 def gelu_constants(delta: float = 1.0) -> GeluConstants:
     """The instruction's two constants for a regularisation factor ``delta`` in (0, 1]."""
     return GeluConstants(round(delta * (1 << 14)), round(-A / 2 * delta * (1 << 17)))

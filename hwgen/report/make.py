@@ -88,7 +88,7 @@ def make_report(
         instructions=tuple(
             _instruction(*item)
             for item in zip(
-                program.instructions, parts(program.instructions), cycles.instructions, strict=True
+                program.instructions, parts(program.instructions, program.labels), cycles.instructions, strict=True
             )
         ),
     )

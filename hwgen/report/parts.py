@@ -3,10 +3,11 @@
 
 from collections.abc import Sequence
 
+from hwgen.golden.selections import selector_name
 from hwgen.program.fields import Buffer
-from hwgen.program.instructions import Attention, End, Instruction, Matmul
+from hwgen.program.instructions import Attention, End, Instruction, Matmul, TokenSelect
 
-QUERIES, ATTENTION = "query, key, value", "attention"
+QUERIES, ATTENTION, SELECTOR = "query, key, value", "attention", "selector"
 
 PARTS = (
     QUERIES,
@@ -16,21 +17,29 @@ PARTS = (
     "MLP down",
     "embedding",
     "head",
+    SELECTOR,
     "control",
 )
 """Every part there is, in the order of the report's colours."""
 
 
-def parts(instructions: Sequence[Instruction]) -> list[tuple[str, str]]:
+def parts(instructions: Sequence[Instruction], labels: Sequence[str]) -> list[tuple[str, str]]:
     """(block, part) of each instruction, such as ("block 3", "attention").
 
     A block begins with its queries, keys and values. The images of a batch read an operation's
-    weights again, from the same offset.
+    weights again, from the same offset. A selector belongs to the block that it stands before.
     """
     result: list[tuple[str, str]] = []
     known: dict[int, tuple[str, str]] = {}
+    selectors = selectors_of(instructions, labels)
+    before: dict[str, int] = {}
     block, part, blocks = "", "", 0
-    for instruction in instructions:
+    for instruction, selector in zip(instructions, selectors, strict=True):
+        if selector:
+            place = before.setdefault(selector, blocks)
+            result.append((f"block {place}", SELECTOR))
+            part = SELECTOR
+            continue
         match instruction:
             case Matmul() as op:
                 if op.offset not in known:
@@ -39,12 +48,25 @@ def parts(instructions: Sequence[Instruction]) -> list[tuple[str, str]]:
                 block, part = known[op.offset]
             case Attention():
                 part = ATTENTION
+            case TokenSelect():
+                # Decides nothing: it brings the class tokens of a batch together.
+                block, part = "head", "head"
             case End():
                 block, part = "control", "control"
             case _:
                 block, part = "embedding", "embedding"
         result.append((block, part))
     return result
+
+
+def selectors_of(instructions: Sequence[Instruction], labels: Sequence[str]) -> list[str]:
+    """The token selector that each instruction is of; empty: of none."""
+    names = [
+        selector_name(label)
+        for op, label in zip(instructions, labels, strict=True)
+        if isinstance(op, TokenSelect) and op.heads
+    ]
+    return [next((n for n in names if label.startswith(f"{n} ")), "") for label in labels]
 
 
 def _part(op: Matmul, previous: str, blocks: int) -> str:

@@ -87,6 +87,70 @@ class CsimResult(_Part):
     instructions: int = Field(description="Instructions whose results were compared.")
 
 
+class Spread(_Part):
+    """A number that differs from image to image."""
+
+    least: int = Field(description="The smallest.")
+    mean: float = Field(description="The mean.")
+    most: int = Field(description="The largest.")
+
+
+class RowCount(_Part):
+    """How many images have so many rows."""
+
+    rows: int = Field(description="Rows, class token and package token among them.")
+    images: int = Field(description="Images with so many.")
+
+
+class SelectorReport(_Part):
+    """A token selector and what it did."""
+
+    name: str = Field(description="Its name in the model.")
+    block: str = Field(description="The block it stands before.")
+    rows_in: Spread = Field(description="Rows of an image before it.")
+    rows_out: Spread = Field(
+        description="Rows of an image behind it, class token and package token among them."
+    )
+    counts: tuple[RowCount, ...] = Field(description="Histogram of the rows behind it.")
+    cycles: int = Field(description="Predicted cycles of its instructions in the run shown.")
+    share: float = Field(description="Their share of that run's cycles.")
+
+
+class RunCycles(_Part):
+    """Cycles of one run against its tokens."""
+
+    rows: tuple[int, ...] = Field(
+        description="Rows behind each selector, summed over the images of the run."
+    )
+    predicted: int = Field(description="By the cost model, with these rows.")
+    measured: int | None = Field(default=None, description="By RTL simulation.")
+
+
+class KeptPatches(_Part):
+    """Which patches of an image were still there behind each selector."""
+
+    image: int = Field(description="Index of the image in the data.")
+    patches: tuple[str, ...] = Field(
+        description="For each selector a string of hexadecimal digits: a bit for each patch in "
+        "row-major order, the first patch the highest bit, zeros behind the last one."
+    )
+
+
+class Pruning(_Part):
+    """What token selection did to images, and what it saves."""
+
+    images: int = Field(description="Images looked at.")
+    real: bool = Field(description="Whether the images were given; false: random pixels.")
+    grid: tuple[int, int] = Field(description="Rows and columns of patches of an image.")
+    selectors: tuple[SelectorReport, ...] = Field(description="In the order of the network.")
+    cycles_mean: float = Field(description="Mean of the predicted cycles of `runs`.")
+    cycles_most: int = Field(
+        description="Predicted cycles of a run in which every selector keeps as many rows as it may."
+    )
+    runs: tuple[RunCycles, ...] = Field(description="The first runs, 256 at most.")
+    kept: tuple[KeptPatches, ...] = Field(description="Of the first images, 16 at most.")
+
+
 class TimelineSlice(_Part):
     """A unit of the RTL worked on an instruction, with pauses perhaps."""
 
@@ -126,6 +190,9 @@ class RtlResult(_Part):
     stalls: dict[str, int] = Field(description="The other cycles, by cause.")
     instructions: tuple[MeasuredInstruction, ...] = Field(description="In the program's order.")
     timeline: tuple[TimelineSlice, ...] = Field(description="What each unit did when.")
+    runs: tuple[RunCycles, ...] = Field(
+        default=(), description="Of a network that selects tokens, the first 256 runs."
+    )
 
 
 class Verification(_Part):
@@ -194,6 +261,7 @@ class Report(_Part):
         "waits."
     )
     resources: ResourceReport
+    pruning: Pruning | None = None
     fidelity: Fidelity = Fidelity()
     verification: Verification = Verification()
     limits: tuple[str, ...] = Field(description="What these figures do not say, in sentences.")

@@ -3,16 +3,17 @@
 
 from collections.abc import Callable
 
-from hwgen.estimate.work import macs, resolve
+from hwgen.estimate.work import macs
 from hwgen.program.instructions import SetTokens
 from hwgen.program.program import Program
+from hwgen.program.tokens import resolved
 
 Make = Callable[..., object]
 
 
 def counted(program: Program) -> list[int]:
     lanes = program.engine.lanes
-    return [macs(instruction, counts, lanes) for instruction, counts in resolve(program)]
+    return [macs(instruction, lanes) for instruction in resolved(program)]
 
 
 def test_matmul_and_attention(program: Make, matmul: Make, attention: Make) -> None:

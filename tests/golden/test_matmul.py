@@ -7,6 +7,7 @@ from hwgen.golden.matmul import (
     exact_product,
     matmul,
     pack_parameters,
+    row_mean,
     unpack_parameters,
 )
 from hwgen.program.engine import EngineConfig
@@ -83,3 +84,14 @@ def test_every_result_by_hand() -> None:
             assert narrow[row, column] == max(-127, min(127, value))
             value = max(-32767, min(32767, value)) + int(residual[row, column])
             assert wide[row, column] == max(-32767, min(32767, value))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 64, 197, 2048])
+def test_row_mean_is_the_mean_rounded_down_by_less_than_the_ratio(rows: int) -> None:
+    values = np.random.default_rng(rows).integers(-127, 128, (2, rows, 300))
+    values[:, :, 0], values[:, :, 1] = 127, -127
+    found = row_mean(values)
+    assert found.shape == (2, 1, 300)
+    exact = values.mean(axis=1, keepdims=True)
+    assert np.abs(found - exact).max() <= 0.5 + 127 * 2**-15
+    assert (found[..., :2] == [127, -127]).all()

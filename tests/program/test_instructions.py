@@ -15,12 +15,14 @@ from hwgen.program.instructions import (
     Load,
     Matmul,
     SetTokens,
+    TokenSelect,
     decode,
     disassemble,
     encode,
 )
+from hwgen.program.tokens import TOKEN_REGISTERS
 
-CLASSES = {cls.opcode: cls for cls in (End, SetTokens, Load, Matmul, Attention)}
+CLASSES = {cls.opcode: cls for cls in (End, SetTokens, Load, Matmul, Attention, TokenSelect)}
 ENUMS = {"region": Region, "source_buffer": Buffer, "destination_buffer": Buffer}
 
 
@@ -59,6 +61,14 @@ def test_fields_do_not_overlap(opcode: Opcode) -> None:
         assert not taken & bits, field.name
         taken |= bits
     assert taken < 1 << 512
+
+
+@pytest.mark.parametrize("opcode", Opcode)
+def test_every_token_register_has_a_name_in_a_field(opcode: Opcode) -> None:
+    """Four bits: none, or one of the fifteen. SET_TOKENS names them from 0."""
+    fields = [field for field in FIELDS[opcode] if field.name.endswith("register")]
+    assert all(field.width == 4 for field in fields)
+    assert TOKEN_REGISTERS == 15
 
 
 def test_a_value_too_large_for_its_field_is_refused() -> None:
