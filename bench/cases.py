@@ -24,6 +24,10 @@ class Case:
         batch: images of one run.
         class_token_only: the last block computes the class token's row only.
         twin: the multipliers of the array are their C++ twin, for long runs.
+        dense: the case of the same network without token pruning.
+        limit: cycles an image that a pruned network may take; None: there is no such limit.
+        follows: whether its cycles have to follow its tokens (see ``page.FOLLOWS``): memory, not
+            tokens, limits single images of the larger networks.
     """
 
     name: str
@@ -31,6 +35,9 @@ class Case:
     batch: int = 1
     class_token_only: bool = False
     twin: bool = False
+    dense: str | None = None
+    limit: int | None = None
+    follows: bool = True
 
     def build(self, progress: Progress) -> Design:
         """The design, in memory."""
@@ -53,6 +60,9 @@ class Case:
         return total.hexdigest()
 
 
+TINY, FEW = "4:0.70,7:0.39,10:0.21", "4:0.42,7:0.21,10:0.13"
+"""Selectors before these blocks and shares of the patches that stay: HeatViT's, Table VII."""
+
 CASES = (
     Case("Fashion-MNIST ViT", "fashion_vit.onnx"),
     Case("DeiT-Tiny", "preset:deit-tiny"),
@@ -62,4 +72,28 @@ CASES = (
     Case("DeiT-Small, batch 4", "preset:deit-small", batch=4, twin=True),
     Case("DeiT-Base", "preset:deit-base", twin=True),
     Case("DeiT-Base, batch 4", "preset:deit-base", batch=4, twin=True),
-)
+    Case(
+        "DeiT-Tiny, pruned", f"preset:deit-tiny@{TINY}", twin=True,
+        dense="DeiT-Tiny", limit=205_000,
+    ),
+    Case(
+        "DeiT-Tiny, pruned, batch 4", f"preset:deit-tiny@{TINY}", batch=4, twin=True,
+        dense="DeiT-Tiny, batch 4",
+    ),
+    Case(
+        "DeiT-Small, pruned", f"preset:deit-small@{FEW}", twin=True,
+        dense="DeiT-Small", limit=690_000, follows=False,
+    ),
+    Case(
+        "DeiT-Small, pruned, batch 4", f"preset:deit-small@{FEW}", batch=4, twin=True,
+        dense="DeiT-Small, batch 4", limit=540_000,
+    ),
+    Case(
+        "DeiT-Base, pruned", f"preset:deit-base@{FEW}", twin=True,
+        dense="DeiT-Base", limit=2_750_000, follows=False,
+    ),
+    Case(
+        "DeiT-Base, pruned, batch 4", f"preset:deit-base@{FEW}", batch=4, twin=True,
+        dense="DeiT-Base, batch 4", limit=2_050_000,
+    ),
+)  # fmt: skip

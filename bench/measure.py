@@ -10,6 +10,8 @@ from typing import Any
 from bench.cases import Case
 from hwgen.errors import ToolError
 from hwgen.progress import Progress
+from hwgen.report.parts import SELECTOR
+from hwgen.report.schema import Report, RtlResult
 
 RESULTS = Path(__file__).parent / "results.json"
 Results = dict[str, dict[str, Any]]
@@ -43,6 +45,7 @@ def measure(case: Case, known: dict[str, Any] | None, progress: Progress) -> dic
         stalls.update(instruction.stalls)
     prediction = {
         "batch": case.batch,
+        "macs": report.macs,
         "predicted": report.cycles.predicted,
         "predicted_stalls": dict(stalls),
     }
@@ -57,12 +60,22 @@ def measure(case: Case, known: dict[str, Any] | None, progress: Progress) -> dic
         "digest": digest,
         "cycles": found.cycles,
         "utilisation": found.utilisation,
+        "selectors": selector_cycles(report, found),
         "stalls": found.stalls,
         "array": found.array,
         "memory": found.memory,
         "images": found.images,
         "seconds": round(clock.seconds("RTL cycles"), 1),
     }
+
+
+def selector_cycles(report: Report, found: RtlResult) -> int:
+    """Measured cycles of the token selectors' instructions."""
+    return sum(
+        measured.cycles
+        for item, measured in zip(report.instructions, found.instructions, strict=True)
+        if item.part == SELECTOR
+    )
 
 
 class _Stopwatch:

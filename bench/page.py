@@ -9,12 +9,17 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict
 
+from bench.cases import CASES, Case
 from bench.measure import Results
 from hwgen.report.figures import percent, signed_percent
 from hwgen.verification import CLOCKS_MHZ
 
 FOLDER = Path(__file__).parent
 ASSUMED_MHZ = 300
+FOLLOWS = 1.10
+"""A pruned network may take that many times the cycles that its multiplications would say."""
+MOST_SELECTOR = 0.03
+"""Share of a pruned network's cycles that its selectors may take."""
 LEFT, SCALE, BAR = 330.0, 460.0, 24.0
 """Of the drawing: where bars begin, how wide the longest one is, and from one to the next."""
 
@@ -63,6 +68,9 @@ def write(results: Results) -> None:
     panels, height = _panels(rows, anchors)
     values = {
         "rows": rows,
+        "pruned": [pruned(case, results) for case in CASES if _measured(case, results)],
+        "follows": FOLLOWS,
+        "most_selector": percent(MOST_SELECTOR, 0),
         "anchors": anchors,
         "panels": panels,
         "height": height,
@@ -100,6 +108,37 @@ def row(name: str, result: dict[str, Any]) -> dict[str, Any]:
         ),
         "waits": percent(sum(stalls.values()) / cycles),
     }
+
+
+def pruned(case: Case, results: Results) -> dict[str, Any]:
+    """A pruned network beside the same network with all its tokens, as text."""
+    assert case.dense is not None
+    ours, dense = results[case.name], results[case.dense]
+    work = ours["macs"] / dense["macs"]
+    ratio = ours["cycles"] / (dense["cycles"] * work)
+    share = ours["selectors"] / ours["cycles"]
+    cycles = ours["cycles"] / case.batch
+    return {
+        "name": case.name,
+        "model": case.model.removeprefix("preset:"),
+        "cycles": round(cycles),
+        "limit": f"{case.limit:,}" if case.limit else "",
+        "within": _mark(cycles <= case.limit) if case.limit else "",
+        "share": percent(ours["cycles"] / dense["cycles"]),
+        "work": percent(work),
+        "ratio": f"{ratio:.3f}",
+        "ratio_within": _mark(ratio <= FOLLOWS) if case.follows else "bound by memory",
+        "selectors": percent(share),
+        "selectors_within": _mark(share <= MOST_SELECTOR),
+    }
+
+
+def _measured(case: Case, results: Results) -> bool:
+    return case.dense is not None and case.name in results and "macs" in results.get(case.dense, {})
+
+
+def _mark(kept: bool) -> str:
+    return "yes" if kept else "**no**"
 
 
 def _panels(rows: list[dict[str, Any]], anchors: list[Anchor]) -> tuple[list[Panel], float]:

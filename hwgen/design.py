@@ -21,6 +21,7 @@ from hwgen.emit.rtl import FOLDER as RTL
 from hwgen.emit.rtl import rtl_project
 from hwgen.errors import DataError, OutputError, ProgramError, VerificationError
 from hwgen.estimate.timing import timing_for
+from hwgen.golden.selections import Selections, selections
 from hwgen.ir.count import macs, parameters
 from hwgen.ir.graph import Graph
 from hwgen.passes import canonicalise
@@ -28,7 +29,8 @@ from hwgen.program.program import Program
 from hwgen.progress import Progress, silent
 from hwgen.report.html import html
 from hwgen.report.limits import random_weights, with_limits
-from hwgen.report.make import make_report, yosys_report
+from hwgen.report.make import make_report, speed, yosys_report
+from hwgen.report.pruning import Run, pruning, with_shares
 from hwgen.report.schema import Report, RtlResult
 from hwgen.sim.rtl import Memory
 from hwgen.sim.rtl_build import Options, read_rtl
@@ -59,6 +61,9 @@ DEFAULT_IMAGES = {"golden": 64, "csim": 2, "rtl": 1}
 """Random images that ``verify`` tries when it is given none."""
 TEST_BENCH_RUNS = 1
 """Runs of calibration images that the HLS test bench carries."""
+
+PRUNING_IMAGES = 8
+"""Calibration images whose token selections the report of a new design shows."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -174,7 +179,8 @@ class Design:
         progress = progress or silent
         chosen = self._data(data, images, level)
         check_labels(chosen, self.program.output.columns)
-        output = golden(self.program, chosen.images, progress)
+        selected = Selections(self.program)
+        output = golden(self.program, chosen.images, progress, selected)
         int8 = prediction(self.program, output, len(chosen)).labels
         csim = rtl = None
         try:
@@ -182,7 +188,7 @@ class Design:
                 files = self.directory or self._hls(self._need_built())
                 csim = compare_csim(files, self.program, chosen.images, output, progress)
             elif level == "rtl":
-                rtl = self._rtl(chosen, output, progress, twin, trace, waves)
+                rtl = self._rtl(chosen, output, selected.runs, progress, twin, trace, waves)
         except VerificationError:
             self._forget(level)
             raise
@@ -191,6 +197,7 @@ class Design:
         found = fidelity(chosen, int8, float_)
         known_better = level != "golden" and (self._report.fidelity.images or 0) > len(chosen)
         self._record(None if data is None or known_better else found, csim, rtl)
+        self._record_pruning(selected.runs, chosen, level, data is not None, rtl is not None)
         return Verification(level, data is not None, found, int8, float_, csim, rtl)
 
     def estimate(self, progress: Progress | None = None) -> Report:
@@ -209,6 +216,7 @@ class Design:
         self,
         data: Data,
         expected: np.ndarray,
+        selected: list[Run],
         progress: Progress,
         twin: bool,
         trace: bool,
@@ -236,6 +244,7 @@ class Design:
             self._report.macs,
             progress,
             file,
+            selected,
         )
         if trace and self.directory is not None:
             content = chrome_trace(timeline, self.program, self._report.clock_mhz)
@@ -277,6 +286,31 @@ class Design:
                 }
             )
         self._replace(report)
+
+    def _record_pruning(
+        self, runs: list[Run], data: Data, level: Level, real: bool, measured: bool
+    ) -> None:
+        """Puts what token selections did into the report. Predictions become those of the first
+        run that was measured; what is known of more images, or of real ones, stays.
+        """
+        if not runs:
+            return
+        report = self._report
+        if measured:
+            found = speed(self.program, self.board, report.clock_mhz, report.macs, runs[0])
+            found["cycles"] = report.cycles.model_copy(
+                update={"predicted": found["cycles"].predicted}
+            )
+            report = report.model_copy(update=found)
+        known = report.pruning
+        better = known is not None and (known.real, known.images) > (real, len(data))
+        if not better or (level == "golden" and real):
+            timing = timing_for(self.board, report.clock_mhz)
+            found_pruning = pruning(
+                self.program, timing, runs, len(data), report.instructions, real=real
+            )
+            report = report.model_copy(update={"pruning": found_pruning})
+        self._replace(with_shares(report))
 
     def _forget(self, level: Level) -> None:
         """Takes an earlier success of a level out of the report: it is no longer true."""
@@ -341,8 +375,14 @@ def build(
     single = single_rows(canonical) if settings.class_token_only else {}
     size = macs(canonical, single), parameters(graph)
     progress("estimating", 0, 0)
-    report = make_report(source.recorded, graph, size, program, target, settings)
     built = images[: TEST_BENCH_RUNS * settings.batch]
+    shown = images[:PRUNING_IMAGES]
+    runs = selections(program, program.input.pack(shown, engine.lanes))
+    report = make_report(source.recorded, graph, size, program, target, settings, runs)
+    timing = timing_for(target, report.clock_mhz)
+    real = calibration is not None
+    found = pruning(program, timing, runs, len(shown), report.instructions, real=real)
+    report = report.model_copy(update={"pruning": found})
     return Design(source, settings, target, program, report, built=built)
 
 

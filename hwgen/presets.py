@@ -20,6 +20,7 @@ from hwgen.ir.graph import (
     TakeToken,
     Tokens,
 )
+from hwgen.keep_ratios import parse_keep_ratios, with_keep_ratios
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,20 @@ SHAPES: dict[str, VitShape] = {
 def preset(name: str) -> Graph:
     """The Graph of the network called ``name``, the same weights at each call.
 
-    Raises ModelError when there is no such network.
+    ``deit-tiny@4:0.70,7:0.39,10:0.21`` is deit-tiny with token selectors in front of its 4th,
+    7th and 10th block, which leave 70, 39 and 21 % of all patches (see ``keep_ratios``).
+
+    Raises ModelError when there is no such network, or when no selectors can be like that.
     """
-    if name not in SHAPES:
-        near = difflib.get_close_matches(name, SHAPES, n=1, cutoff=0)[0]
+    base, at, ratios = name.partition("@")
+    if base not in SHAPES:
+        near = difflib.get_close_matches(base, SHAPES, n=1, cutoff=0)[0]
         raise ModelError(
-            f"There is no preset '{name}'; the presets are {', '.join(SHAPES)}. "
+            f"There is no preset '{base}'; the presets are {', '.join(SHAPES)}. "
             f"Did you mean '{near}'?"
         )
-    return vit(name, SHAPES[name], seed=0)
+    graph = vit(name, SHAPES[base], seed=0)
+    return with_keep_ratios(graph, parse_keep_ratios(name, ratios)) if at else graph
 
 
 def vit(name: str, shape: VitShape, seed: int) -> Graph:

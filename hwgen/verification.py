@@ -2,7 +2,7 @@
 """Compares the executors of a design with each other and with the float model."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,10 +11,13 @@ import numpy as np
 
 from hwgen.data_files import Data
 from hwgen.errors import DataError
+from hwgen.estimate.timing import Timing
 from hwgen.golden.interpreter import Interpreter, batches
+from hwgen.golden.selections import Selections
 from hwgen.program.instructions import End, SetTokens
 from hwgen.program.program import Program
 from hwgen.progress import Progress
+from hwgen.report.pruning import Run, run_cycles
 from hwgen.report.schema import (
     CsimResult,
     Fidelity,
@@ -76,8 +79,13 @@ def check_labels(data: Data, classes: int) -> None:
         )
 
 
-def golden(program: Program, images: np.ndarray, progress: Progress) -> np.ndarray:
+def golden(
+    program: Program, images: np.ndarray, progress: Progress, selections: Selections | None = None
+) -> np.ndarray:
     """The reference interpreter's output, int16 (runs, vectors, lanes), for uint8 images (N, ...).
+
+    Args:
+        selections: collects what token selections do.
 
     Raises:
         DataError: the images do not fit the program's input, or there is none.
@@ -85,7 +93,11 @@ def golden(program: Program, images: np.ndarray, progress: Progress) -> np.ndarr
     beats = program.input.pack(images, program.engine.lanes)
     if not len(beats):
         raise DataError("No image was given; at least one is needed.")
-    run, counted = Interpreter(program).run, _in_images(progress, program, len(images))
+    interpreter, counted = Interpreter(program), _in_images(progress, program, len(images))
+
+    def run(part: np.ndarray) -> np.ndarray:
+        return interpreter.run(part, selection=selections)
+
     return np.concatenate(list(_stages("int8", run, beats, counted)))
 
 
@@ -160,6 +172,7 @@ def compare_rtl(
     macs: int,
     progress: Progress,
     waves: Path | None = None,
+    selections: Sequence[Run] = (),
 ) -> tuple[RtlResult, Timeline]:
     """Compiles the RTL, runs it on ``images`` and compares the outputs of all.
 
@@ -168,6 +181,7 @@ def compare_rtl(
         expected: the reference interpreter's outputs of all runs.
         macs: multiplications of one image, for the utilisation.
         waves: file for the signals, where ``options`` asks for them.
+        selections: what token selections did in each run.
 
     Raises:
         VerificationError: names the first difference.
@@ -209,6 +223,9 @@ def compare_rtl(
             for share in timeline.shares
         ),
         timeline=tuple(TimelineSlice(**vars(part)) for part in timeline.slices),
+        runs=run_cycles(
+            program, Timing(memory.bytes_per_cycle, memory.latency), selections, found.cycles
+        ),
     )
     return result, timeline
 

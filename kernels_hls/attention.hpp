@@ -79,13 +79,13 @@ FILL_KEY:
 }
 
 // The pass of one tile, without its load.
-inline Pass attention_pass(const AttentionTile& tile, const Attention& op, rows_t rows,
-                           rows_t keys, rows_t key_slice_count) {
+inline Pass attention_pass(const AttentionTile& tile, const Attention& op,
+                           rows_t key_slice_count) {
 #pragma HLS inline
     const ap_uint<24> column = column_slice(tile, op);
-    const address_t score_address = tile.keys_slice * rows;
+    const address_t score_address = tile.keys_slice * op.rows;
     Pass pass = empty_pass();
-    pass.rows = rows;
+    pass.rows = op.rows;
     pass.epilogue.narrow = true;
     if (tile.values) {
         pass.source = SOURCE_SCORES;
@@ -103,12 +103,12 @@ inline Pass attention_pass(const AttentionTile& tile, const Attention& op, rows_
         pass.target = TARGET_SCORES;
         pass.target_address = score_address;
         pass.first_keys = tile.keys_slice == 0;
-        pass.valid = keys_in(tile, keys);
+        pass.valid = keys_in(tile, op.keys);
     }
     return pass;
 }
 
-inline void attention(const Attention& op, rows_t rows, rows_t keys, hls::stream<Vector8>& beats,
+inline void attention(const Attention& op, hls::stream<Vector8>& beats,
                       hls::stream<Vector16>& results, residual_buffer_t residual,
                       work_buffer_t work, value_buffer_t value, score_buffer_t scores,
                       accumulators_t accumulators, const mean_t means[MAX_ROWS],
@@ -117,7 +117,7 @@ inline void attention(const Attention& op, rows_t rows, rows_t keys, hls::stream
                       channels_t channels, channels_t next_channels) {
 // Inlined, so that execute() sees every call of array_pass and makes one instance of it.
 #pragma HLS inline
-    const rows_t key_slice_count = key_slices(keys);
+    const rows_t key_slice_count = key_slices(op.keys);
     const Ratio score_ratio = {op.score_multiplier, op.score_shift};
     const Ratio output_ratio = {op.output_multiplier, op.output_shift};
     set_channels(channels, score_ratio);
@@ -132,16 +132,17 @@ TILE:
         pass.load.kind = tile.values ? TILE_VALUES : TILE_KEYS;
         if (!tile.values)
             fill_keys(work, square,
-                      tile_address(tile, op, op.key_address, op.key_stride), keys_in(tile, keys));
+                      tile_address(tile, op, op.key_address, op.key_stride), keys_in(tile, op.keys));
         pass.fill.active = next.exists && next.values;
         pass.fill.address = tile_address(next, op, op.value_address, op.value_stride);
-        pass.fill.valid = keys_in(next, keys);
+        pass.fill.valid = keys_in(next, op.keys);
         // The previous tile computes while this one loads.
         array_pass(pass, beats, results, residual, work, value, scores, accumulators, means,
                    ratios, peaks, square, weights, next_weights, channels, next_channels);
         if (tile.values && tile.slice == 0 && tile.keys_slice == 0)
-            exponentials(scores, peaks, table, ratios, rows, key_slice_count, keys, output_ratio);
-        pass = attention_pass(tile, op, rows, keys, key_slice_count);
+            exponentials(scores, peaks, table, ratios, op.rows, key_slice_count, op.keys,
+                         output_ratio);
+        pass = attention_pass(tile, op, key_slice_count);
         tile = next;
     }
     array_pass(pass, beats, results, residual, work, value, scores, accumulators, means, ratios,

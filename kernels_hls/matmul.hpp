@@ -6,12 +6,6 @@
 #include "hwgen_instruction.hpp"
 #include "pass.hpp"
 
-// First vector of a slice; the operands are known to lie inside their buffer.
-inline address_t slice_address(ap_uint<16> address, ap_uint<16> stride, ap_uint<24> slice) {
-#pragma HLS inline
-    return address + slice * stride;
-}
-
 inline NormaliseConstants normalise_constants(const Matmul& op) {
 #pragma HLS inline
     NormaliseConstants constants;
@@ -34,12 +28,20 @@ inline Target matmul_target(ap_uint<4> buffer) {
 }
 
 // The pass of one tile, without its load.
-inline Pass matmul_pass(const Matmul& op, rows_t rows, ap_uint<16> output, ap_uint<16> reduction) {
+inline Pass matmul_pass(const Matmul& op, ap_uint<16> output, ap_uint<16> reduction,
+                        Ratio mean_ratio) {
 #pragma HLS inline
+    const ap_uint<16> first_slices = op.reduction_slices - op.second_slices;
     Pass pass = empty_pass();
-    pass.rows = rows;
+    pass.rows = op.rows;
     pass.source = op.normalise ? SOURCE_RESIDUAL : SOURCE_WORK;
-    pass.source_address = slice_address(op.source_address, op.source_stride, reduction);
+    if (reduction < first_slices) {
+        pass.source_address = slice_address(op.source_address, op.source_stride, reduction);
+    } else {
+        const ap_uint<16> stride = op.second_broadcast ? ap_uint<16>(1) : op.source_stride;
+        pass.source_address = slice_address(op.second_address, stride, reduction - first_slices);
+        pass.broadcast = op.second_broadcast;
+    }
     pass.first = reduction == 0;
     pass.last = reduction == op.reduction_slices - 1;
     pass.epilogue.narrow =
@@ -53,10 +55,13 @@ inline Pass matmul_pass(const Matmul& op, rows_t rows, ap_uint<16> output, ap_ui
     pass.target = matmul_target(op.destination_buffer);
     pass.target_address = slice_address(op.destination_address, op.destination_stride, output);
     pass.residual_address = slice_address(op.residual_address, op.residual_stride, output);
+    pass.mean = pass.last && op.mean;
+    pass.mean_address = op.mean_address + output;
+    pass.mean_ratio = mean_ratio;
     return pass;
 }
 
-inline void matmul(const Matmul& op, rows_t rows, hls::stream<Vector8>& beats,
+inline void matmul(const Matmul& op, hls::stream<Vector8>& beats,
                    hls::stream<Vector16>& results, residual_buffer_t residual, work_buffer_t work,
                    value_buffer_t value, score_buffer_t scores, accumulators_t accumulators,
                    mean_t means[MAX_ROWS], Ratio ratios[MAX_ROWS], int8_t peaks[MAX_ROWS],
@@ -65,8 +70,10 @@ inline void matmul(const Matmul& op, rows_t rows, hls::stream<Vector8>& beats,
 // Inlined, so that execute() sees every call of array_pass and makes one instance of it.
 #pragma HLS inline
     if (op.normalise)
-        measure_rows(residual, means, ratios, op.source_address, op.source_stride, rows,
+        measure_rows(residual, means, ratios, op.source_address, op.source_stride, op.rows,
                      op.reduction_slices, normalise_constants(op));
+    Ratio mean = {0, 1};
+    if (op.mean) mean = mean_ratio(op.rows);
     Pass pass = empty_pass();  // the first one only loads
 OUTPUT_SLICE:
     for (ap_uint<17> output = 0; output < op.output_slices; ++output) {
@@ -79,7 +86,7 @@ OUTPUT_SLICE:
             pass.load.parameters = reduction == 0;
             array_pass(pass, beats, results, residual, work, value, scores, accumulators, means,
                        ratios, peaks, square, weights, next_weights, channels, next_channels);
-            pass = matmul_pass(op, rows, output, reduction);
+            pass = matmul_pass(op, output, reduction, mean);
             if (pass.source == SOURCE_RESIDUAL && pass.epilogue.residual) {
                 // Normalised rows and residual operand come from the same buffer, which has one
                 // port to read: sum first, finish in the pass that loads the next tile.

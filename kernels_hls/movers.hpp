@@ -122,7 +122,7 @@ inline Error fetch_error(const instruction_t& bits, const Stretch& stretch,
                          ap_uint<32> weight_beats, ap_uint<32> input_beats) {
 #pragma HLS inline
     const ap_uint<8> opcode = opcode_of(bits);
-    if (opcode > OPCODE_ATTENTION) return ERROR_UNKNOWN_OPCODE;
+    if (opcode > OPCODE_TOKEN_SELECT) return ERROR_UNKNOWN_OPCODE;
     if (opcode == OPCODE_LOAD && !legal(Load(bits))) return ERROR_OUT_OF_RANGE;
     if (stretch.first + stretch.count > (stretch.input ? input_beats : weight_beats))
         return ERROR_OUT_OF_RANGE;

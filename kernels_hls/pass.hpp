@@ -7,6 +7,7 @@
 #include "epilogue.hpp"
 #include "hls_stream.h"
 #include "layer_norm.hpp"
+#include "mean.hpp"
 #include "transposer.hpp"
 
 enum Source { SOURCE_NONE, SOURCE_WORK, SOURCE_RESIDUAL, SOURCE_SCORES };
@@ -30,6 +31,7 @@ struct Pass {
     rows_t rows;  // 0: only load
     Source source;
     address_t source_address;
+    bool broadcast;  // SOURCE_WORK: the vector at source_address goes with every row
     bool first;  // start from zero, not from the accumulators
     bool last;   // finish the rows and store them
     Epilogue epilogue;
@@ -38,6 +40,9 @@ struct Pass {
     address_t residual_address;
     bool first_keys;  // TARGET_SCORES: start the row maxima
     rows_t valid;     // TARGET_SCORES: lanes that are keys
+    bool mean;        // the mean of the finished rows goes to mean_address of the work buffer
+    address_t mean_address;
+    Ratio mean_ratio;
     TileLoad load;
     TileFill fill;
 };
@@ -57,6 +62,7 @@ inline Pass empty_pass() {
     pass.rows = 0;
     pass.source = SOURCE_NONE;
     pass.source_address = 0;
+    pass.broadcast = false;
     pass.first = false;
     pass.last = false;
     pass.epilogue.narrow = false;
@@ -72,6 +78,10 @@ inline Pass empty_pass() {
     pass.residual_address = 0;
     pass.first_keys = false;
     pass.valid = 0;
+    pass.mean = false;
+    pass.mean_address = 0;
+    pass.mean_ratio.multiplier = 0;
+    pass.mean_ratio.shift = 1;
     pass.load.kind = TILE_NONE;
     pass.load.parameters = false;
     pass.fill.active = false;
@@ -156,8 +166,14 @@ LANE:
     return int8_t(peak);
 }
 
-// Takes max(rows, steps of the load, 2 * LANES with a fill) cycles plus the pipeline's depth. At the end the loaded tile
-// and parameters become the current ones.
+// First vector of a slice; the operands are known to lie inside their buffer.
+inline address_t slice_address(ap_uint<16> address, ap_uint<16> stride, ap_uint<24> slice) {
+#pragma HLS inline
+    return address + slice * stride;
+}
+
+// Takes max(rows, steps of the load, 2 * LANES with a fill) cycles plus the pipeline's depth, and
+// LANES more with a mean. At the end the loaded tile and parameters become the current ones.
 inline void array_pass(const Pass& pass, hls::stream<Vector8>& beats,
                        hls::stream<Vector16>& results, residual_buffer_t residual,
                        work_buffer_t work, value_buffer_t value, score_buffer_t scores,
@@ -175,6 +191,7 @@ inline void array_pass(const Pass& pass, hls::stream<Vector8>& beats,
     const address_t residual_address =
         pass.source == SOURCE_RESIDUAL ? pass.source_address : pass.residual_address;
     Vector8 even = zero_vector();
+    Vector32 row_sums = zero_sums();
 STEP:
     for (address_t t = 0; t < trips; ++t) {
 #pragma HLS loop_tripcount min=LANES max=MAX_ROWS
@@ -205,7 +222,9 @@ STEP:
                 wide = residual[residual_address + t];
             Vector8 activations;
             switch (pass.source) {
-                case SOURCE_WORK: activations = work[pass.source_address + t]; break;
+                case SOURCE_WORK:
+                    activations = work[pass.source_address + (pass.broadcast ? address_t(0) : t)];
+                    break;
                 case SOURCE_SCORES: activations = scores[pass.source_address + t]; break;
                 case SOURCE_RESIDUAL:
                     activations = normalise_vector(wide, means[t], ratios[t]);
@@ -218,6 +237,7 @@ STEP:
                 accumulators[t] = sums;
             } else {
                 const Vector16 row = finish_row(pass.epilogue, sums, channels, ratios[t], wide);
+                if (pass.mean) row_sums = add_to_sums(row_sums, row);
                 const address_t target = pass.target_address + t;
                 switch (pass.target) {
                     case TARGET_RESIDUAL: residual[target] = row; break;
@@ -233,6 +253,7 @@ STEP:
             }
         }
     }
+    if (pass.mean) work[pass.mean_address] = narrow_vector(mean_vector(row_sums, pass.mean_ratio));
     if (loads) copy_weights(weights, next_weights);
     if (pass.load.parameters) {
     COPY_CHANNEL:

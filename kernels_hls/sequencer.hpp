@@ -4,6 +4,8 @@
 
 #include "attention.hpp"
 #include "movers.hpp"
+#include "token_select.hpp"
+#include "tokens.hpp"
 
 #ifndef __SYNTHESIS__
 // For test benches: called after each instruction that ran, with its index in the program. The
@@ -67,18 +69,6 @@ LOAD_RESIDUAL:
     }
 }
 
-// A count of an instruction: as given, or from token register `selector - 1`.
-inline rows_t token_count(rows_t given, ap_uint<4> selector,
-                          const rows_t tokens[TOKEN_REGISTERS]) {
-#pragma HLS inline
-    return selector == 0 ? given : tokens[(selector - 1) & (TOKEN_REGISTERS - 1)];
-}
-
-inline bool legal_selector(ap_uint<4> selector) {
-#pragma HLS inline
-    return selector <= TOKEN_REGISTERS;
-}
-
 inline void execute(hls::stream<Fetched>& instructions, hls::stream<Vector8>& beats,
                     hls::stream<StoreCommand>& commands, hls::stream<Vector16>& results,
                     ap_uint<32>& error_code) {
@@ -122,7 +112,9 @@ inline void execute(hls::stream<Fetched>& instructions, hls::stream<Vector8>& be
 #pragma HLS array_partition variable=next_weights complete dim=0
 #pragma HLS array_partition variable=channels complete dim=0
 #pragma HLS array_partition variable=next_channels complete dim=0
-    rows_t tokens[TOKEN_REGISTERS] = {0};
+    static kept_t kept;
+#pragma HLS bind_storage variable=kept type=ram_s2p impl=lutram
+    tokens_t tokens = {0};
 #pragma HLS array_partition variable=tokens complete dim=0
 
     ap_uint<8> error = ERROR_NONE;
@@ -158,32 +150,36 @@ INSTRUCTION:
                 break;
             }
             case OPCODE_MATMUL: {
-                const Matmul op(fetched.bits);
-                const rows_t rows = token_count(op.rows, op.rows_register, tokens);
-                if (!legal_selector(op.rows_register) || !legal(op, rows, fetched.output_vectors)) {
+                Matmul op(fetched.bits);
+                if (!resolve(op, tokens) || !legal(op, fetched.output_vectors)) {
                     error = ERROR_OUT_OF_RANGE;
                     break;
                 }
                 if (op.destination_buffer == BUFFER_OUTPUT)
                     commands.write({op.destination_address, op.destination_stride,
-                                    op.output_slices, rows, false});
-                matmul(op, rows, beats, results, residual, work, value, scores, accumulators,
-                       means, ratios, peaks, square, weights, next_weights, channels,
-                       next_channels);
+                                    op.output_slices, op.rows, false});
+                matmul(op, beats, results, residual, work, value, scores, accumulators, means,
+                       ratios, peaks, square, weights, next_weights, channels, next_channels);
                 break;
             }
-            default: {
-                const Attention op(fetched.bits);
-                const rows_t rows = token_count(op.rows, op.rows_register, tokens);
-                const rows_t keys = token_count(op.keys, op.keys_register, tokens);
-                if (!legal_selector(op.rows_register) || !legal_selector(op.keys_register) ||
-                    !legal(op, rows, keys)) {
+            case OPCODE_ATTENTION: {
+                Attention op(fetched.bits);
+                if (!resolve(op, tokens) || !legal(op)) {
                     error = ERROR_OUT_OF_RANGE;
                     break;
                 }
-                attention(op, rows, keys, beats, results, residual, work, value, scores,
-                          accumulators, means, ratios, peaks, square, table, weights,
-                          next_weights, channels, next_channels);
+                attention(op, beats, results, residual, work, value, scores, accumulators, means,
+                          ratios, peaks, square, table, weights, next_weights, channels,
+                          next_channels);
+                break;
+            }
+            default: {  // fetch has refused unknown ones
+                TokenSelect op(fetched.bits);
+                if (!resolve(op, tokens) || !legal(op)) {
+                    error = ERROR_OUT_OF_RANGE;
+                    break;
+                }
+                selected(op, token_select(op, residual, work, kept), tokens);
                 break;
             }
         }

@@ -55,6 +55,7 @@ module engine_core
   localparam int SUMS_AT = sums_at(LANES);
   localparam int EPILOGUE_AT = epilogue_at(LANES);
   localparam int RESULT_AT = result_at(LANES);
+  localparam int DECISION_AT = READ + TOKEN_DECISION;
 
   // ---- Control ---------------------------------------------------------------------------------
   logic item_push, item_push_ready, item_valid, item_ready;
@@ -96,6 +97,8 @@ module engine_core
       .fill(fill_pushed),
       .everything_idle,
       .items_taken,
+      .selection_valid(result_decided.decides),
+      .selection_count(kept_count),
       .done,
       .error_code
   );
@@ -141,7 +144,7 @@ module engine_core
   );
 
   logic tile_ready, tile_taken, table_ready, output_taken;
-  logic row_valid, row_first, normalise_start, table_fill;
+  logic row_valid, row_first, row_last, normalise_start, table_fill;
   logic [15:0] row;
   gelu_constants_t gelu_constants;
 
@@ -160,6 +163,7 @@ module engine_core
       .output_taken,
       .row_valid,
       .row_first,
+      .row_last,
       .current,
       .row,
       .normalise_start,
@@ -188,6 +192,10 @@ module engine_core
     logic last_slice;
     logic [KEY_BITS-1:0] keys;
     logic [ROW_BITS-1:0] row;
+    logic select;
+    logic first_row;
+    logic forced;  // stays, or goes, whatever its scores say
+    logic forced_keep;
   } entry_t;
 
   typedef struct packed {
@@ -214,13 +222,20 @@ module engine_core
   } epilogue_entry_t;
 
   typedef struct packed {
-    logic valid;
     logic [3:0] target;
     logic [31:0] address;
     logic first;
     logic last;
     logic [KEY_BITS-1:0] keys;
     logic [ROW_BITS-1:0] row;
+    logic measured;      // goes through the row statistics, if to the residual buffer
+    logic summed;
+    logic first_summed;
+    logic added;         // to the sum; without it the row counts as zeros
+    // Until the decision.
+    logic select;
+    logic decides;       // the last row of the first slice
+    logic append;        // goes behind the rows that stay
   } result_entry_t;
 
   logic pass_row;
@@ -228,11 +243,11 @@ module engine_core
   array_entry_t array_now, array_then;
   sums_entry_t sums_now, sums_early, sums_then;
   epilogue_entry_t epilogue_now, epilogue_then;
-  result_entry_t result_now;
+  result_entry_t result_now, result_decided;
   /* verilator lint_off UNUSEDSIGNAL */  // a wide address, for the output; buffers take its low bits
   result_entry_t result_then;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic channel_swap_now, channel_swap;
+  logic channel_swap_now, channel_swap, mean_now, mean_then;
 
   assign pass_row = row_valid && current.kind == ITEM_PASS;
 
@@ -244,7 +259,11 @@ module engine_core
         first_slice: current.first_slice,
         last_slice: current.last_slice,
         keys: current.keys[KEY_BITS-1:0],
-        row: row[ROW_BITS-1:0]
+        row: row[ROW_BITS-1:0],
+        select: pass_row && current.select,
+        first_row: row_first,
+        forced: row < 16'(current.prefix) || row >= current.scored_end,
+        forced_keep: row < 16'(current.prefix) || !current.merge
     };
     array_now = '{valid: pass_row, swap: pass_row && row_first && current.has_tile};
     sums_now = '{
@@ -264,14 +283,21 @@ module engine_core
         residual: current.residual
     };
     result_now = '{
-        valid: pass_row && current.last,
         target: current.target,
-        address: current.target_address + 32'(row),
+        address: current.target_address + (current.select ? '0 : 32'(row)),
         first: current.target_first,
         last: current.target_last,
         keys: current.keys[KEY_BITS-1:0],
-        row: row[ROW_BITS-1:0]
+        row: row[ROW_BITS-1:0],
+        measured: 1'b1,
+        summed: current.summed,
+        first_summed: row_first,
+        added: 1'b1,
+        select: current.select,
+        decides: pass_row && current.select && current.target_first && row_last,
+        append: current.mean && current.target == BUFFER_RESIDUAL
     };
+    mean_now = current.mean;
     channel_swap_now = pass_row && row_first && current.has_channels;
   end
 
@@ -317,11 +343,18 @@ module engine_core
   );
   delay #(
       .WIDTH ($bits(result_entry_t)),
-      .CYCLES(RESULT_AT)
+      .CYCLES(DECISION_AT)
   ) delay_result (
       .clk,
       .now  (result_now),
-      .later(result_then)
+      .later(result_decided)
+  );
+  delay #(
+      .CYCLES(EPILOGUE_AT - 1)
+  ) delay_mean (
+      .clk,
+      .now  (mean_now),
+      .later(mean_then)
   );
   delay #(
       .CYCLES(EPILOGUE_AT - 1)
@@ -331,8 +364,73 @@ module engine_core
       .later(channel_swap)
   );
 
+  // ---- Rows that stay --------------------------------------------------------------------------
+  logic [LANES-1:0][7:0] work_row;
+  logic [15:0] select_threshold, select_limit;
+  logic [7:0] select_heads;
+  logic kept;
+  logic [15:0] kept_index, kept_count;
+  /* verilator lint_off UNUSEDSIGNAL */  // known from the row's timing
+  logic decided;
+  /* verilator lint_on UNUSEDSIGNAL */
+
+  // The next selection is far away when the last row's scores arrive.
+  always_ff @(posedge clk) begin
+    if (entry.select) begin
+      select_threshold <= current.threshold;
+      select_heads <= current.heads;
+      select_limit <= current.limit;
+    end
+  end
+
+  token_decision #(
+      .LANES(LANES)
+  ) token_decision (
+      .clk,
+      .row_valid(entry_read.select),
+      .row_first(entry_read.first_row),
+      .scores(work_row),
+      .forced(entry_read.forced),
+      .forced_keep(entry_read.forced_keep),
+      .threshold(select_threshold),
+      .heads(select_heads),
+      .limit(select_limit),
+      .decided_valid(decided),
+      .kept,
+      .kept_index,
+      .kept_count
+  );
+
+  // Where they go. A matrix of all rows and one more has one that no statistics are kept of.
+  logic [15:0] place;
+  result_entry_t result_placed;
+
+  assign place = result_decided.select ? kept_index : result_decided.append ? kept_count : '0;
+
+  always_ff @(posedge clk) begin
+    result_placed <= result_decided;
+    result_placed.address <= result_decided.address + 32'(place);
+    if (result_decided.select || result_decided.append) begin
+      result_placed.row <= place[ROW_BITS-1:0];
+      result_placed.measured <= place < 16'(MAX_ROWS);
+    end
+    if (result_decided.select) begin
+      result_placed.added <= !kept;
+      if (!kept) result_placed.target <= TARGET_NOTHING;
+    end
+  end
+
+  delay #(
+      .WIDTH ($bits(result_entry_t)),
+      .CYCLES(RESULT_AT - DECISION_AT - 1)
+  ) delay_result_placed (
+      .clk,
+      .now  (result_placed),
+      .later(result_then)
+  );
+
   // ---- Buffers ---------------------------------------------------------------------------------
-  logic [LANES-1:0][7:0] work_row, work_tile, value_tile, score_row;
+  logic [LANES-1:0][7:0] work_tile, value_tile, score_row;
   logic [LANES-1:0][15:0] residual_row, results, load_vector;
   logic [LANES-1:0][7:0] narrow_results;
   /* verilator lint_off UNUSEDSIGNAL */  // addresses are checked to lie inside the buffers
@@ -360,7 +458,7 @@ module engine_core
       .DEPTH(WORK_DEPTH)
   ) work (
       .clk,
-      .row_address($clog2(WORK_DEPTH)'(current.source_address + row)),
+      .row_address($clog2(WORK_DEPTH)'(current.source_address + (current.broadcast ? '0 : row))),
       .row_vector(work_row),
       .write(write_work || load_work),
       .write_address($clog2(WORK_DEPTH)'(load_work ? 32'(load_address) : result_then.address)),
@@ -552,7 +650,7 @@ module engine_core
       .MAX_ROWS(MAX_ROWS)
   ) statistics (
       .clk,
-      .vector_valid(entry_read.measure || write_residual),
+      .vector_valid(entry_read.measure || (write_residual && result_then.measured)),
       .vector_row(entry_read.measure ? entry_read.row : result_then.row),
       .first(entry_read.measure ? entry_read.first_slice : result_then.first),
       .last(entry_read.measure ? entry_read.last_slice : result_then.last),
@@ -666,7 +764,7 @@ module engine_core
   logic sums_valid;
   /* verilator lint_on UNUSEDSIGNAL */
   logic [LANES-1:0][SUM_BITS-1:0] sums;
-  logic [LANES-1:0][ACCUMULATOR_BITS-1:0] accumulated, total, total_then;
+  logic [LANES-1:0][ACCUMULATOR_BITS-1:0] accumulated, total, total_early, total_then;
 
   mac_array #(
       .LANES(LANES),
@@ -711,12 +809,28 @@ module engine_core
 
   delay #(
       .WIDTH (ACCUMULATOR_BITS * LANES),
-      .CYCLES(EPILOGUE_AT - SUMS_AT - 1)
+      .CYCLES(EPILOGUE_AT - SUMS_AT - 2)
   ) delay_total (
       .clk,
       .now  (total),
-      .later(total_then)
+      .later(total_early)
   );
+
+  // Sums of results come by for their mean.
+  logic [LANES-1:0][ACCUMULATOR_BITS-1:0] summed;
+
+  row_sums #(
+      .LANES(LANES)
+  ) row_sums (
+      .clk,
+      .valid(result_valid && result_then.summed),
+      .first(result_then.first_summed),
+      .add(result_then.added),
+      .values(results),
+      .sums(summed)
+  );
+
+  always_ff @(posedge clk) total_then <= mean_then ? summed : total_early;
 
   // ---- Epilogue --------------------------------------------------------------------------------
   logic [LANES-1:0][15:0] residual_then;

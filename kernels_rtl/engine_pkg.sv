@@ -5,7 +5,9 @@ package engine_pkg;
 
   import latency_pkg::*;
 
-  localparam logic [3:0] TARGET_SCORES = 4'd4;  // beside hwgen_program_pkg::BUFFER_*
+  // Beside hwgen_program_pkg::BUFFER_*; results of dropped rows go nowhere.
+  localparam logic [3:0] TARGET_SCORES = 4'd4;
+  localparam logic [3:0] TARGET_NOTHING = 4'd5;
 
   typedef enum logic [1:0] {
     SOURCE_NONE,      // zeros
@@ -28,6 +30,9 @@ package engine_pkg;
     source_t source;
     logic [15:0] source_base;  // of slice 0: tells whether the last writer wrote this matrix
     logic [15:0] source_address;
+    logic follow;  // a row may follow the same row of that writer; without it all must be there
+    logic again;  // items before have waited for what it reads
+    logic broadcast;  // one vector for all rows
     logic first_slice;  // of the row statistics, or of the exponentials
     logic last_slice;
     logic [7:0] keys;  // lanes of this slice that are keys
@@ -56,6 +61,18 @@ package engine_pkg;
     logic [31:0] target_address;
     logic target_first;  // first and last output slice: of row statistics and row maxima
     logic target_last;
+    // Sums of results
+    logic summed;  // results are added up; with `select` those of rows that are dropped
+    logic mean;  // its one row is the mean of what was summed
+    // TOKEN_SELECT: the residual operands of rows that stay are written one after the other. The
+    // vector of the work buffer that comes with a row holds its scores.
+    logic select;
+    logic [7:0] prefix;  // rows that stay
+    logic [15:0] scored_end;  // from here on rows stay, or go with `merge`
+    logic merge;
+    logic [7:0] heads;
+    logic [15:0] threshold;
+    logic [15:0] limit;
     // ITEM_NORMALISE
     logic [15:0] columns;
     logic [31:0] mean_multiplier;
@@ -134,5 +151,8 @@ package engine_pkg;
 
   // Cycles from a row of one pass to the same row of the next: its sums are written, then read.
   localparam int AFTER_SUM = READ + 2;
+
+  // Cycles from a row that is summed to the one that is the mean.
+  localparam int AFTER_SUMMED = EPILOGUE + ROW_SUMS + 1;
 
 endpackage

@@ -292,7 +292,7 @@ module fetch
     found_error = ERROR_NONE;
     if (beyond > {9'd0, from_input ? input_beats : weight_beats}) found_error = ERROR_OUT_OF_RANGE;
     if (is_load && !load_legal) found_error = ERROR_OUT_OF_RANGE;
-    if (opcode > OPCODE_ATTENTION) found_error = ERROR_UNKNOWN_OPCODE;
+    if (opcode > OPCODE_TOKEN_SELECT) found_error = ERROR_UNKNOWN_OPCODE;
     // The instruction itself may be what memory failed to deliver.
     if (memory_error) found_error = ERROR_MEMORY;
   end

@@ -25,6 +25,7 @@ module issuer
     // A row, in this cycle, of `current`.
     output logic        row_valid,
     output logic        row_first,
+    output logic        row_last,
     output item_t       current,
     output logic [15:0] row,
     output logic        normalise_start,  // with the constants and rows of `current`
@@ -43,6 +44,7 @@ module issuer
   localparam int AFTER_WRITE = after_write(LANES);
   localparam int AFTER_MAXIMUM = after_maximum(LANES);
   localparam int AFTER_STATISTICS = after_statistics(LANES);
+  localparam int FOUND = 3;  // cycles from a row to one behind it, if no counter is waited for
   localparam int TIME_BITS = $clog2(AFTER_STATISTICS + AFTER_MAXIMUM + 2);
 
   typedef logic [TIME_BITS-1:0] time_t;
@@ -83,33 +85,41 @@ module issuer
   endfunction
   /* verilator lint_on UNUSEDSIGNAL */
 
-  time_t until_gelu;
+  time_t until_gelu, until_mean;
+  logic compacted;  // the last writer of the residual buffer left out rows: none may follow it
 
   // ---- Whether the first item of the queue may start -------------------------------------------
   // Found two cycles ahead, from counters that have seen the first row of the item before it: items
   // of four rows or more follow each other without a gap.
-  logic source_ready, residual_ready, gelu_ready, ready, may_start;
+  logic work_ready, source_ready, residual_ready, gelu_ready, ready, may_start;
+  logic residual_settled;
   logic same_gelu, takes_tile, source_related, residual_related, matrix_related;
   logic seen, counted, compared;
   logic active, last_row, free, start, has_rows;
 
+  assign work_ready = item.again
+      || follows(BUFFER_WORK, source_related, since_first, until_last);
+  assign residual_settled = until_last[BUFFER_RESIDUAL[2:0]] == '0;
+
   always_comb begin
     unique case (item.source)
-      SOURCE_WORK: source_ready = follows(BUFFER_WORK, source_related, since_first, until_last);
+      SOURCE_WORK: source_ready = work_ready;
       SOURCE_RESIDUAL: source_ready = since_normalise >= time_t'(AFTER_NORMALISE);
       SOURCE_SCORES:
       source_ready = table_ready && follows(TARGET_SCORES, 1'b1, since_first, until_last);
       // Without a tile to wait for, few rows come back before their sums are stored.
-      default: source_ready = since_start >= 3'(AFTER_SUM - 1);
+      default:
+      source_ready = since_start >= 3'(AFTER_SUM - 1) && (!item.select || work_ready)
+          && (!item.mean || until_mean == '0);
     endcase
-    residual_ready = !item.residual
-        || follows(BUFFER_RESIDUAL, residual_related, since_first, until_last);
+    residual_ready = !item.residual || residual_settled || (item.select ? item.again
+        : follows(BUFFER_RESIDUAL, residual_related, since_first, until_last));
     // GELU constants stay while its rows are under way.
     gelu_ready = !item.gelu || until_gelu == '0 || same_gelu;
     unique case (item.kind)
       ITEM_PASS:
       ready = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
-      ITEM_MEASURE: ready = until_last[BUFFER_RESIDUAL[2:0]] == '0;
+      ITEM_MEASURE: ready = residual_settled;
       ITEM_NORMALISE:
       ready = follows(BUFFER_RESIDUAL, matrix_related, since_first, until_last);
       // The table and the output ratio stay while rows of the last attention are under way.
@@ -133,13 +143,13 @@ module issuer
   always_ff @(posedge clk) begin
     same_gelu <= gelu_of(item) == gelu_constants;
     takes_tile <= item.kind == ITEM_PASS && item.has_tile;
-    source_related <= item.source_base == written_base[BUFFER_WORK[2:0]]
+    source_related <= item.follow && item.source_base == written_base[BUFFER_WORK[2:0]]
         && apart(item.source_address, written_address[BUFFER_WORK[2:0]],
                  written_end[BUFFER_WORK[2:0]]);
-    residual_related <= item.residual_base == written_base[BUFFER_RESIDUAL[2:0]]
+    residual_related <= !compacted && item.residual_base == written_base[BUFFER_RESIDUAL[2:0]]
         && apart(item.residual_address, written_address[BUFFER_RESIDUAL[2:0]],
                  written_end[BUFFER_RESIDUAL[2:0]]);
-    matrix_related <= item.source_base == written_base[BUFFER_RESIDUAL[2:0]];
+    matrix_related <= !compacted && item.source_base == written_base[BUFFER_RESIDUAL[2:0]];
     seen <= item_valid && !start;
     may_start <= seen && ready && compared && !start;
     compared <= counted && !start;
@@ -157,6 +167,7 @@ module issuer
   time_t until_written;
 
   assign row_valid = active && !(needs_credit && no_credit);
+  assign row_last = last_row;
   assign target = item.kind == ITEM_MEASURE ? BUFFER_RESIDUAL : item.target;
 
   always_ff @(posedge clk) begin
@@ -205,7 +216,8 @@ module issuer
       if (until_last[t] != '0) until_last[t] <= until_last[t] - 1'b1;
       if (row_valid && writes && writes_to[t]) begin
         until_last[t] <= until_written;
-        if (row_first) begin
+        // The mean comes on top of a matrix, whose rows may still be followed.
+        if (row_first && !current.mean) begin
           since_first[t]  <= '0;
           written_base[t] <= current.kind == ITEM_MEASURE ? current.source_base
               : current.target_base;
@@ -215,6 +227,12 @@ module issuer
         end
       end
     end
+    if (row_valid && row_first && !current.mean && writes && writes_to[BUFFER_RESIDUAL[2:0]]) begin
+      compacted <= current.select;
+    end
+    if (until_mean != '0) until_mean <= until_mean - 1'b1;
+    if (row_valid && current.summed) until_mean <= time_t'(AFTER_SUMMED - FOUND);
+
     if (start) since_start <= 3'd1;
     else if (!(&since_start)) since_start <= since_start + 1'b1;
     if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
@@ -232,6 +250,7 @@ module issuer
       since_normalise <= '0;
       since_start <= '0;
       until_gelu <= '0;
+      until_mean <= '0;
     end
   end
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether the operands of a MATMUL or ATTENTION lie in their buffers (docs/program.md, section 5),
-// and how many beats it takes from the weight stream. One multiplier serves all products, one after
-// the other, with a register at every step:
+// Whether the operands of a MATMUL, ATTENTION or TOKEN_SELECT lie in their buffers (docs/program.md,
+// section 5), and how many beats it takes from the weight stream. One multiplier serves all products,
+// one after the other, with a register at every step:
 //
-//   step   MATMUL                              ATTENTION
-//   0      output slices * reduction slices    heads * slices of a head
-//   1      source                              rows * slices of keys, against SCORE_DEPTH
-//   2      destination                         -
-//   3      residual operand                    queries
-//   4      -                                   keys
-//   5      -                                   values
-//   6      -                                   destination
+//   step   MATMUL                              ATTENTION                       TOKEN_SELECT
+//   0      output slices * reduction slices    heads * slices of a head        -
+//   1      source                              rows * slices of keys, against  source
+//                                              SCORE_DEPTH
+//   2      destination                         -                               scores
+//   3      residual operand                    queries                         largest destination
+//   4      second source, if there is          keys                            -
+//   5      means                               values                          -
+//   6      -                                   destination                     -
 //
 // Of an operand the product is (slices - 1) * stride: where its last slice begins.
 module operand_check
@@ -25,27 +26,33 @@ module operand_check
     input logic clk,
     input logic reset,
 
-    // The instruction and its counts stay from start to done.
-    input logic        start,
-    input logic        is_matmul,
+    // The instruction stays from start to done, its counts and addresses from the cycle after start
+    // and the one after that on.
+    input logic          start,
+    input logic          is_matmul,
+    input logic          is_select,
     /* verilator lint_off UNUSEDSIGNAL */  // the fields that place operands
-    input matmul_t     matmul,
-    input attention_t  attention,
+    input matmul_t       matmul,
+    input attention_t    attention,
+    input token_select_t select,
     /* verilator lint_on UNUSEDSIGNAL */
-    input logic [15:0] rows,
-    input logic [15:0] keys,
-    input logic [15:0] key_slices,
-    input logic [31:0] output_vectors,
+    input logic [  15:0] rows,
+    input logic [  15:0] keys,
+    input logic [  15:0] key_slices,
+    input logic [  16:0] source_start,       // of operands, with the offsets of token registers
+    input logic [  16:0] destination_start,
+    input logic [  16:0] key_start,
+    input logic [  16:0] value_start,
+    input logic [  31:0] output_vectors,
 
     output logic        done,   // for one cycle
     output logic        legal,  // with it
-    output logic [39:0] beats   // likewise; zero for ATTENTION
+    output logic [39:0] beats   // likewise; of MATMUL alone
 );
 
   localparam int LANE_BITS = $clog2(LANES);
   // A step's result counts four cycles after it: factors, product, sum, comparison.
-  localparam logic [3:0] MATMUL_END = 4'd3 + 4'd4;
-  localparam logic [3:0] ATTENTION_END = 4'd6 + 4'd4;
+  localparam logic [3:0] RESULT = 4'd4;
   localparam logic [3:0] IDLE = '1;
   localparam logic [3:0] PRODUCT_OF_0 = 4'd2;
 
@@ -54,54 +61,105 @@ module operand_check
     logic operand;   // has slices and rows
     logic [23:0] slices;
     logic [15:0] stride;
-    logic [15:0] address;
+    logic [16:0] address;
     logic [15:0] rows;
     logic [3:0] buffer;
   } request_t;
 
-  logic [3:0] step;
+  logic [3:0] step, end_step;
   logic [23:0] head_slices;
   request_t request;
 
+  // Of an instruction that breaks a rule on counts the sequencer finds that, whatever comes out here.
+  logic extended;  // a MATMUL with a second source or means
+  logic [23:0] first_slices;  // of the first source
+  logic [15:0] scored, forced, stay, most_rows;  // rows of a selection
+
+  always_ff @(posedge clk) begin
+    extended <= matmul.second_slices != '0 || matmul.mean;
+    first_slices <= 24'(matmul.reduction_slices) - 24'(matmul.second_slices);
+    scored <= rows - 16'(select.prefix) - 16'(select.packages);
+    forced <= 16'(select.prefix) + (select.merge ? '0 : 16'(select.packages));
+    stay <= scored < select.limit ? scored : select.limit;
+    most_rows <= stay + forced + 16'(select.package_);
+    end_step <= is_select ? 4'd3 + RESULT
+        : !is_matmul ? 4'd6 + RESULT : extended ? 4'd5 + RESULT : 4'd3 + RESULT;
+  end
+
   always_comb begin
     request = '0;
+    request.rows = rows;
     if (is_matmul) begin
       request.compared = 1'b1;
-      request.operand = 1'b1;
-      request.rows = rows;
+      request.operand  = 1'b1;
+      request.slices   = 24'(matmul.output_slices);
       unique case (step)
         4'd0: begin
           request.compared = 1'b0;
           request.operand  = 1'b0;
-          request.slices   = 24'(matmul.output_slices);
           request.stride   = matmul.reduction_slices;
         end
         4'd1: begin
-          request.slices  = 24'(matmul.reduction_slices);
+          request.slices  = first_slices;
           request.stride  = matmul.source_stride;
-          request.address = matmul.source_address;
+          request.address = source_start;
           request.buffer  = matmul.source_buffer;
         end
         4'd2: begin
-          request.slices  = 24'(matmul.output_slices);
           request.stride  = matmul.destination_stride;
-          request.address = matmul.destination_address;
+          request.address = destination_start;
           request.buffer  = matmul.destination_buffer;
         end
-        default: begin
-          request.compared = matmul.residual && step == 4'd3;
-          request.operand  = matmul.residual && step == 4'd3;
-          request.slices   = 24'(matmul.output_slices);
+        4'd3: begin
+          request.compared = matmul.residual;
+          request.operand  = matmul.residual;
           request.stride   = matmul.residual_stride;
-          request.address  = matmul.residual_address;
+          request.address  = 17'(matmul.residual_address);
           request.buffer   = BUFFER_RESIDUAL;
+        end
+        4'd4: begin
+          request.compared = matmul.second_slices != '0;
+          request.operand  = matmul.second_slices != '0;
+          request.slices   = 24'(matmul.second_slices);
+          request.stride   = matmul.second_broadcast ? 16'd1 : matmul.source_stride;
+          request.rows     = matmul.second_broadcast ? 16'd1 : rows;
+          request.address  = 17'(matmul.second_address);
+          request.buffer   = BUFFER_WORK;
+        end
+        default: begin
+          request.compared = matmul.mean && step == 4'd5;
+          request.operand  = matmul.mean && step == 4'd5;
+          request.stride   = 16'd1;
+          request.rows     = 16'd1;
+          request.address  = 17'(matmul.mean_address);
+          request.buffer   = BUFFER_WORK;
+        end
+      endcase
+    end else if (is_select) begin
+      request.compared = step >= 4'd1 && step <= 4'd3;
+      request.operand  = step >= 4'd1 && step <= 4'd3;
+      request.slices   = 24'(select.slices);
+      request.buffer   = BUFFER_RESIDUAL;
+      unique case (step)
+        4'd1: begin
+          request.stride  = select.source_stride;
+          request.address = source_start;
+        end
+        4'd2: begin
+          request.slices  = 24'd1;
+          request.address = 17'(select.score_address);
+          request.buffer  = BUFFER_WORK;
+        end
+        default: begin
+          request.stride  = select.destination_stride;
+          request.address = destination_start;
+          request.rows    = most_rows;
         end
       endcase
     end else begin
       request.compared = step == 4'd1 || (step >= 4'd3 && step <= 4'd6);
       request.operand = step >= 4'd3 && step <= 4'd6;
       request.slices = head_slices;
-      request.rows = rows;
       request.buffer = BUFFER_WORK;
       unique case (step)
         4'd0: begin
@@ -115,22 +173,22 @@ module operand_check
         end
         4'd3: begin
           request.stride  = attention.query_stride;
-          request.address = attention.query_address;
+          request.address = source_start;
         end
         4'd4: begin
           request.stride  = attention.key_stride;
-          request.address = attention.key_address;
+          request.address = key_start;
           request.rows    = keys;
         end
         4'd5: begin
           request.stride  = attention.value_stride;
-          request.address = attention.value_address;
+          request.address = value_start;
           request.rows    = keys;
           request.buffer  = BUFFER_VALUE;
         end
         default: begin
           request.stride  = attention.destination_stride;
-          request.address = attention.destination_address;
+          request.address = destination_start;
         end
       endcase
     end
@@ -139,7 +197,8 @@ module operand_check
   // Factors.
   logic compared_1, operand_1;
   logic [23:0] factor;
-  logic [15:0] stride, address, rows_1;
+  logic [16:0] address;
+  logic [15:0] stride, rows_1;
   logic [3:0] buffer;
 
   always_ff @(posedge clk) begin
@@ -155,14 +214,14 @@ module operand_check
   // Product. An operand of no slices has a factor below zero, one of a single slice needs no stride.
   logic compared_2, misshaped;
   logic [39:0] product;
-  logic [16:0] base;
+  logic [17:0] base;
   logic [31:0] depth_2;
 
   always_ff @(posedge clk) begin
     compared_2 <= compared_1;
     misshaped <= operand_1 && (&factor || rows_1 == '0 || (factor != '0 && stride < rows_1));
     product <= factor * stride;
-    base <= 17'(address) + 17'(rows_1);
+    base <= 18'(address) + 18'(rows_1);
     unique case (buffer)
       BUFFER_RESIDUAL: depth_2 <= 32'(RESIDUAL_DEPTH);
       BUFFER_WORK: depth_2 <= operand_1 ? 32'(WORK_DEPTH) : 32'(SCORE_DEPTH);
@@ -194,7 +253,7 @@ module operand_check
   assign legal = !failed;
 
   always_ff @(posedge clk) begin
-    done <= !start && step == (is_matmul ? MATMUL_END - 4'd1 : ATTENTION_END - 4'd1);
+    done <= !start && step == end_step - 4'd1;
     if (step == PRODUCT_OF_0) begin
       head_slices <= product[23:0];
       beats <= is_matmul ? (40'(product) << LANE_BITS) + {21'b0, matmul.output_slices, 3'b0} : '0;

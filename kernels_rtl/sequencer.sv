@@ -3,8 +3,9 @@
 // filler and loader, as fast as their queues take them. docs/program.md, section 4.
 //
 // Loops, from the outside in:
-//   MATMUL      output slice, reduction slice
-//   ATTENTION   head; key tile, slice of the head (scores); slice of the head, key tile (values)
+//   MATMUL         output slice, reduction slice
+//   ATTENTION      head; key tile, slice of the head (scores); slice of the head, key tile (values)
+//   TOKEN_SELECT   slice
 module sequencer
   import engine_pkg::*;
   import hwgen_program_pkg::*;
@@ -40,14 +41,20 @@ module sequencer
     input logic everything_idle,  // a cycle ago: queues empty, nothing under way
     input logic items_taken,      // a cycle ago: the queue of items was empty
 
+    // All rows of a selection's first slice are decided, and how many of them stay.
+    input logic        selection_valid,
+    input logic [15:0] selection_count,
+
     output logic       done,        // for one cycle
     output logic [7:0] error_code   // with it
 );
 
   localparam int LANE_BITS = $clog2(LANES);
-  localparam int TOKEN_REGISTERS = 8;
+  localparam int TOKEN_REGISTERS = 15;
+  localparam int MOST_ROWS = 2048;  // of a mean
+  localparam int MOST_HEADS = LANES / 2 < 16 ? LANES / 2 : 16;  // of a selection
 
-  typedef enum logic [3:0] {
+  typedef enum logic [4:0] {
     FETCH,
     CHECK,
     CHECK_OPERANDS,
@@ -58,9 +65,16 @@ module sequencer
     NORMALISE,
     TILES,
     TILE_AGAIN,  // normalised rows plus residual operand: one read port, two passes
+    TILE_MEAN,
     SOFTMAX,
     SCORES,
     VALUES,
+    SELECT,
+    SELECT_WAIT,   // for the rows that stay
+    SELECT_COUNT,  // into its token register
+    SELECT_END,
+    PACKAGE,       // the mean of the rows dropped
+    SELECT_NEXT,
     DISCARD,
     FINISH
   } state_t;
@@ -71,7 +85,7 @@ module sequencer
   logic fetched_last;
   logic arrived;  // an instruction, in the cycle before
   logic [7:0] opcode;
-  logic [15:0] tokens[TOKEN_REGISTERS];
+  logic [TOKEN_REGISTERS-1:0][15:0] tokens;
 
   set_tokens_t set_tokens;
   /* verilator lint_off UNUSEDSIGNAL */  // fields that fetch needs
@@ -79,36 +93,83 @@ module sequencer
   matmul_t matmul;
   /* verilator lint_on UNUSEDSIGNAL */
   attention_t attention;
+  token_select_t select;
 
   assign opcode = bits[7:0];
   assign set_tokens = decode_set_tokens(bits);
   assign load_op = decode_load(bits);
   assign matmul = decode_matmul(bits);
   assign attention = decode_attention(bits);
+  assign select = decode_token_select(bits);
 
-  // ---- Counts, from CHECK on -------------------------------------------------------------------
-  logic is_matmul;
+  // ---- Counts and addresses, from CHECK on -----------------------------------------------------
+  logic is_matmul, is_select;
   logic [15:0] rows, keys, key_slices;
+  // Values of the two offset registers, and addresses with them: of source or queries, destination,
+  // keys, values. A seventeenth bit means out of range.
+  logic [15:0] offset, second_offset;
+  logic [16:0] source_start, destination_start, key_start, value_start;
   logic [39:0] beats;  // of the instruction, for a program that has failed
 
-  function automatic logic [15:0] count_of(input logic [15:0] given, input logic [3:0] selector,
-                                           input logic [15:0] of_register);
-    return selector == '0 ? given : of_register;
+  // Register k - 1 for k, `none` for 0.
+  function automatic logic [15:0] token(input logic [15:0] none, input logic [3:0] k,
+                                        input logic [TOKEN_REGISTERS-1:0][15:0] from);
+    token = none;
+    for (int i = 0; i < TOKEN_REGISTERS; i++) if (k == 4'(i + 1)) token = from[i];
   endfunction
 
-  logic [3:0] rows_register;
-  logic [15:0] rows_given;
-  assign rows_register = opcode == OPCODE_MATMUL ? matmul.rows_register : attention.rows_register;
-  assign rows_given = opcode == OPCODE_MATMUL ? matmul.rows : attention.rows;
+  logic [3:0] rows_register, offset_register, second_offset_register;
+  logic [15:0] rows_given, source_given, destination_given, destination_offset;
+
+  always_comb begin
+    unique case (opcode)
+      OPCODE_MATMUL: begin
+        rows_given = matmul.rows;
+        rows_register = matmul.rows_register;
+        offset_register = matmul.source_offset_register;
+      end
+      OPCODE_ATTENTION: begin
+        rows_given = attention.rows;
+        rows_register = attention.rows_register;
+        offset_register = attention.query_offset_register;
+      end
+      default: begin
+        rows_given = select.rows;
+        rows_register = select.rows_register;
+        offset_register = select.source_offset_register;
+      end
+    endcase
+    if (is_matmul) begin
+      source_given = matmul.source_address;
+      destination_given = matmul.destination_address;
+      destination_offset = '0;
+    end else if (is_select) begin
+      source_given = select.source_address;
+      destination_given = select.destination_address;
+      destination_offset = second_offset;
+    end else begin
+      source_given = attention.query_address;
+      destination_given = attention.destination_address;
+      destination_offset = offset;
+    end
+    second_offset_register = opcode == OPCODE_ATTENTION ? attention.key_offset_register
+        : select.destination_offset_register;
+  end
 
   always_ff @(posedge clk) begin
     if (state == CHECK) begin
       is_matmul <= opcode == OPCODE_MATMUL;
-      rows <= count_of(rows_given, rows_register, tokens[3'(rows_register-4'd1)]);
-      keys <= count_of(attention.keys, attention.keys_register,
-                       tokens[3'(attention.keys_register-4'd1)]);
+      is_select <= opcode == OPCODE_TOKEN_SELECT;
+      rows <= token(rows_given, rows_register, tokens);
+      keys <= token(attention.keys, attention.keys_register, tokens);
+      offset <= token('0, offset_register, tokens);
+      second_offset <= token('0, second_offset_register, tokens);
     end
     key_slices <= 16'((17'(keys) + 17'(LANES - 1)) >> LANE_BITS);
+    source_start <= 17'(source_given) + 17'(offset);
+    destination_start <= 17'(destination_given) + 17'(destination_offset);
+    key_start <= 17'(attention.key_address) + 17'(second_offset);
+    value_start <= 17'(attention.value_address) + 17'(second_offset);
   end
 
   // ---- Legality --------------------------------------------------------------------------------
@@ -116,17 +177,24 @@ module sequencer
   assign wide = matmul.destination_buffer == BUFFER_RESIDUAL
       || matmul.destination_buffer == BUFFER_OUTPUT;
 
-  logic whole_legal, checked, operands_legal;
+  logic few_rows, few_rows_of_mean, whole_legal, checked, operands_legal;
+  logic [8:0] forced_rows;
   logic [39:0] operand_beats;
 
   always_ff @(posedge clk) begin
+    few_rows <= rows <= 16'(MAX_ROWS);
+    few_rows_of_mean <= rows <= 16'(MOST_ROWS);
+    forced_rows <= 9'(select.prefix) + 9'(select.packages);
     if (is_matmul) begin
-      whole_legal <= matmul.rows_register <= 4'(TOKEN_REGISTERS)
-          && matmul.source_buffer == (matmul.normalise ? BUFFER_RESIDUAL : BUFFER_WORK)
-          && rows <= 16'(MAX_ROWS) && !(matmul.gelu && wide) && !(matmul.residual && !wide);
+      whole_legal <= few_rows && matmul.source_buffer == (matmul.normalise ? BUFFER_RESIDUAL : BUFFER_WORK)
+          && !(matmul.gelu && wide) && !(matmul.residual && !wide)
+          && !(matmul.second_slices != '0 && matmul.normalise)
+          && !(matmul.mean && (matmul.destination_buffer != BUFFER_WORK || !few_rows_of_mean));
+    end else if (is_select) begin
+      whole_legal <= few_rows && few_rows_of_mean && select.heads <= 8'(MOST_HEADS)
+          && 16'(forced_rows) <= rows;
     end else begin
-      whole_legal <= attention.rows_register <= 4'(TOKEN_REGISTERS)
-          && attention.keys_register <= 4'(TOKEN_REGISTERS) && rows <= 16'(MAX_ROWS);
+      whole_legal <= few_rows;
     end
   end
 
@@ -141,13 +209,20 @@ module sequencer
       .reset,
       // No other instruction leaves steps behind that would be taken for the next one's.
       .start(state == CHECK && !fetched_last
-          && (opcode == OPCODE_MATMUL || opcode == OPCODE_ATTENTION)),
+          && (opcode == OPCODE_MATMUL || opcode == OPCODE_ATTENTION
+          || opcode == OPCODE_TOKEN_SELECT)),
       .is_matmul,
+      .is_select,
       .matmul,
       .attention,
+      .select,
       .rows,
       .keys,
       .key_slices,
+      .source_start,
+      .destination_start,
+      .key_start,
+      .value_start,
       .output_vectors,
       .done(checked),
       .legal(operands_legal),
@@ -170,17 +245,21 @@ module sequencer
     return '{first: 1'b0, last: left == 16'd2, left: left - 16'd1};
   endfunction
 
-  loop_t outer, inner;  // output and reduction slice; slice of the head and key tile
+  loop_t outer, inner;  // output and reduction slice; slice of the head and key tile; slice
   /* verilator lint_off UNUSEDSIGNAL */  // nobody asks for the first head
   loop_t head;
   /* verilator lint_on UNUSEDSIGNAL */
-  logic [15:0] source, target, residual;  // addresses of the current slices
+  logic [15:0] source_base, source, target, residual;  // addresses of the current slices
+  logic in_second, to_second;  // this pass, and the next, reads the second source
+  logic [15:0] second_left;  // rounds left where it begins
+  logic [15:0] mean;  // address
   logic [15:0] query_head, value_head;  // first slice of the current head
   logic [15:0] tile_address, key_tile;  // of the tile; of the first slice of these keys
   logic [15:0] keys_left;  // keys of this tile and those after it
   logic [31:0] score_address;
   logic [7:0] tile_keys;
 
+  assign to_second = inner.left == second_left;
   assign tile_keys = |keys_left[15:LANE_BITS] ? 8'(LANES) : 8'(keys_left[LANE_BITS-1:0]);
 
   // What is normalised, and how: means stay while the same matrix is read in the same way.
@@ -195,7 +274,7 @@ module sequencer
     matmul.normalise_multiplier,
     matmul.normalise_shift
   };
-  always_ff @(posedge clk) same_matrix <= measured_address == matmul.source_address
+  always_ff @(posedge clk) same_matrix <= measured_address == source_start[15:0]
       && (measured_stride == matmul.source_stride || matmul.reduction_slices == 16'd1)
       && measured_slices == matmul.reduction_slices && measured_rows >= rows;
   always_ff @(posedge clk) begin
@@ -205,11 +284,46 @@ module sequencer
   logic two_passes;
   assign two_passes = matmul.normalise && matmul.residual;
 
+  // The last matrix in the work buffer whose means were written between its slices. They came after
+  // rows of the matrix, so a reader may follow only those.
+  logic with_means, same_work, follow;
+  logic [15:0] work_address, work_stride, work_slices, work_rows;
+  always_ff @(posedge clk) begin
+    same_work <= work_address == source_start[15:0]
+        && (work_stride == matmul.source_stride || work_slices == 16'd1)
+        && work_slices >= matmul.reduction_slices - 16'(matmul.second_slices)
+        && work_rows >= rows;
+    follow <= !with_means || (is_matmul && same_work);
+  end
+
+  // ---- Means -----------------------------------------------------------------------------------
+  logic ratio_start, ratio_done, ratio_ready;
+  logic [15:0] ratio_rows, mean_multiplier;
+  logic [5:0] mean_shift;
+  logic [15:0] written, dropped, end_row;  // by a selection
+
+  mean_ratio mean_ratio (
+      .clk,
+      .start(ratio_start),
+      .count(ratio_rows),
+      .done(ratio_done),
+      .multiplier(mean_multiplier),
+      .shift(mean_shift)
+  );
+
+  always_ff @(posedge clk) begin
+    ratio_start <= checked || state == SELECT_COUNT;
+    ratio_rows <= is_select ? dropped : rows;
+    if (ratio_done && !ratio_start) ratio_ready <= 1'b1;
+    if (checked || state == SELECT_COUNT) ratio_ready <= 1'b0;
+  end
+
   // ---- Items, tiles ----------------------------------------------------------------------------
   logic ready;  // for all that the state sends
   always_comb begin
     unique case (state)
-      MEASURE, NORMALISE, TILE_AGAIN: ready = item_ready;
+      MEASURE, NORMALISE, TILE_AGAIN, SELECT: ready = item_ready;
+      TILE_MEAN, PACKAGE: ready = item_ready && ratio_ready;
       // Fills look at what has been issued: they must not overtake an item that writes their tile.
       SOFTMAX: ready = item_ready && items_taken;
       TILES: ready = item_ready && load_ready;
@@ -227,8 +341,9 @@ module sequencer
   always_comb begin
     item = '0;
     item.rows = rows;
-    item.source_base = matmul.source_address;
+    item.source_base = source_base;
     item.source_address = source;
+    item.follow = 1'b1;
     item.gelu_one = matmul.gelu_one;
     item.gelu_slope = matmul.gelu_slope;
     item.gelu_multiplier = matmul.gelu_multiplier;
@@ -244,6 +359,20 @@ module sequencer
     item.first_slice = inner.first;
     item.last_slice = inner.last;
     item.keys = tile_keys;
+    item.target_base = destination_start[15:0];
+    item.target_address = 32'(target);
+    item.target_first = outer.first;
+    item.target_last = outer.last;
+    item.row_multiplier = attention.score_multiplier;
+    item.row_shift = attention.score_shift;
+    item.residual_base = matmul.residual_address;
+    item.residual_address = residual;
+    item.prefix = select.prefix;
+    item.scored_end = rows - 16'(select.packages);
+    item.merge = select.merge;
+    item.heads = select.heads;
+    item.threshold = select.threshold;
+    item.limit = select.limit;
     unique case (state)
       MEASURE: begin
         item.kind = ITEM_MEASURE;
@@ -255,6 +384,9 @@ module sequencer
         item.kind = ITEM_PASS;
         item.source = state == TILE_AGAIN ? SOURCE_NONE
             : matmul.normalise ? SOURCE_RESIDUAL : SOURCE_WORK;
+        item.follow = follow && !in_second;
+        item.again = !outer.first;
+        item.broadcast = in_second && matmul.second_broadcast;
         item.has_tile = state == TILES;
         item.first = state == TILES && inner.first;
         item.last = inner.last && (state == TILE_AGAIN || !two_passes);
@@ -262,29 +394,47 @@ module sequencer
         item.narrow = !wide;
         item.gelu = matmul.gelu && item.last;
         item.residual = matmul.residual && item.last;
-        item.residual_base = matmul.residual_address;
-        item.residual_address = residual;
         item.target = matmul.destination_buffer;
-        item.target_base = matmul.destination_address;
-        item.target_address = 32'(target);
-        item.target_first = outer.first;
-        item.target_last = outer.last;
+        item.summed = matmul.mean && item.last;
+      end
+      TILE_MEAN, PACKAGE: begin
+        item.kind = ITEM_PASS;
+        item.rows = 16'd1;
+        item.source = SOURCE_NONE;
+        item.first = 1'b1;
+        item.last = 1'b1;
+        item.mean = 1'b1;
+        item.by_row = 1'b1;
+        item.row_multiplier = mean_multiplier;
+        item.row_shift = mean_shift;
+        item.narrow = state == TILE_MEAN;
+        item.target = state == TILE_MEAN ? BUFFER_WORK : BUFFER_RESIDUAL;
+        if (state == TILE_MEAN) item.target_address = 32'(mean);
+      end
+      SELECT: begin
+        item.kind = ITEM_PASS;
+        item.source = SOURCE_NONE;
+        item.follow = follow;
+        item.again = !outer.first;
+        item.first = 1'b1;
+        item.last = 1'b1;
+        item.select = 1'b1;
+        item.summed = 1'b1;
+        item.by_row = 1'b1;
+        item.row_shift = 6'd1;  // of zero
+        item.residual = 1'b1;
+        item.target = BUFFER_RESIDUAL;
       end
       SCORES: begin
         item.kind = ITEM_PASS;
         item.source = SOURCE_WORK;
-        item.source_base = attention.query_address;
         item.has_tile = 1'b1;
         item.first = inner.first;
         item.last = inner.last;
         item.by_row = 1'b1;
-        item.row_multiplier = attention.score_multiplier;
-        item.row_shift = attention.score_shift;
         item.narrow = 1'b1;
         item.target = TARGET_SCORES;
         item.target_address = score_address;
-        item.target_first = outer.first;
-        item.target_last = outer.last;
       end
       default: begin  // VALUES
         item.kind = ITEM_PASS;
@@ -297,10 +447,6 @@ module sequencer
         item.by_ratio = 1'b1;
         item.narrow = 1'b1;
         item.target = BUFFER_WORK;
-        item.target_base = attention.destination_address;
-        item.target_address = 32'(target);
-        item.target_first = outer.first;
-        item.target_last = outer.last;
       end
     endcase
   end
@@ -341,7 +487,8 @@ module sequencer
   // What follows a legal instruction.
   state_t first_state;
   always_comb begin
-    if (!is_matmul) first_state = SOFTMAX;
+    if (is_select) first_state = SELECT;
+    else if (!is_matmul) first_state = SOFTMAX;
     else if (!matmul.normalise || (measured && same_matrix && normalised && same_constants)) begin
       first_state = TILES;
     end else if (measured && same_matrix) first_state = NORMALISE;
@@ -351,7 +498,7 @@ module sequencer
   // First slice of the next head's keys: one stride on for each slice of this head.
   logic [15:0] key_next;
   always_ff @(posedge clk) begin
-    if (state == CHECK_OPERANDS) key_next <= attention.key_address;
+    if (state == CHECK_OPERANDS) key_next <= key_start[15:0];
     else if (state == SCORES && ready && outer.first) key_next <= key_next + attention.key_stride;
   end
 
@@ -378,7 +525,7 @@ module sequencer
             OPCODE_SET_TOKENS: begin
               if (error == ERROR_NONE) begin
                 if (set_tokens.register_ >= 4'(TOKEN_REGISTERS)) error <= ERROR_OUT_OF_RANGE;
-                else tokens[set_tokens.register_[2:0]] <= set_tokens.rows;
+                else tokens[set_tokens.register_] <= set_tokens.rows;
               end
               state <= FETCH;
             end
@@ -391,17 +538,21 @@ module sequencer
 
       CHECK_OPERANDS: begin
         head <= begin_loop(attention.heads);
-        source <= is_matmul ? matmul.source_address : attention.query_address;
-        target <= is_matmul ? matmul.destination_address : attention.destination_address;
-        residual <= matmul.residual_address;
-        query_head <= attention.query_address;
-        value_head <= attention.value_address;
-        tile_address <= attention.key_address;
-        key_tile <= attention.key_address;
+        source_base <= is_select ? select.score_address : source_start[15:0];
+        source <= is_select ? select.score_address : source_start[15:0];
+        target <= destination_start[15:0];
+        residual <= is_select ? source_start[15:0] : matmul.residual_address;
+        in_second <= 1'b0;
+        second_left <= 16'(matmul.second_slices) + 16'd1;
+        mean <= matmul.mean_address;
+        query_head <= source_start[15:0];
+        value_head <= value_start[15:0];
+        tile_address <= key_start[15:0];
+        key_tile <= key_start[15:0];
         keys_left <= keys;
         score_address <= '0;
         inner <= begin_loop(is_matmul ? matmul.reduction_slices : 16'(attention.head_slices));
-        outer <= begin_loop(is_matmul ? matmul.output_slices : key_slices);
+        outer <= begin_loop(is_matmul ? matmul.output_slices : is_select ? select.slices : key_slices);
         beats <= operand_beats;
         if (checked) begin
           if (error != ERROR_NONE) begin
@@ -432,9 +583,9 @@ module sequencer
         source <= source + matmul.source_stride;
         if (inner.last) begin
           inner <= begin_loop(matmul.reduction_slices);
-          source <= matmul.source_address;
+          source <= source_base;
           measured <= 1'b1;
-          measured_address <= matmul.source_address;
+          measured_address <= source_base;
           measured_stride <= matmul.source_stride;
           measured_slices <= matmul.reduction_slices;
           measured_rows <= rows;
@@ -450,22 +601,36 @@ module sequencer
         state <= TILES;
       end
 
-      TILES, TILE_AGAIN:
+      TILES, TILE_AGAIN, TILE_MEAN:
       if (ready) begin
         if (inner.last && two_passes && state == TILES) begin
           state <= TILE_AGAIN;
+        end else if (inner.last && matmul.mean && state == TILES) begin
+          state <= TILE_MEAN;
         end else begin
-          inner  <= next_round(inner.left);
-          source <= source + matmul.source_stride;
-          state  <= TILES;
+          inner <= next_round(inner.left);
+          in_second <= in_second || to_second;
+          if (to_second) source <= matmul.second_address;
+          else if (in_second && matmul.second_broadcast) source <= source + 1'b1;
+          else source <= source + matmul.source_stride;
+          state <= TILES;
           if (inner.last) begin
             inner <= begin_loop(matmul.reduction_slices);
-            source <= matmul.source_address;
+            in_second <= 1'b0;
+            source <= source_base;
             outer <= next_round(outer.left);
             target <= target + matmul.destination_stride;
             residual <= residual + matmul.residual_stride;
+            mean <= mean + 1'b1;
             if (outer.last) begin
               state <= FETCH;
+              if (matmul.destination_buffer == BUFFER_WORK) begin
+                with_means <= matmul.mean;
+                work_address <= matmul.destination_address;
+                work_stride <= matmul.destination_stride;
+                work_slices <= matmul.output_slices;
+                work_rows <= rows;
+              end
               // The statistics of what was written were gathered on the way.
               if (matmul.destination_buffer == BUFFER_RESIDUAL) begin
                 measured <= 1'b1;
@@ -530,8 +695,44 @@ module sequencer
             tile_address <= key_next;
             key_tile <= key_next;
             state <= head.last ? FETCH : SCORES;
+            with_means <= 1'b0;
           end
         end
+      end
+
+      SELECT:
+      if (ready) state <= outer.first ? SELECT_WAIT : select.package_ ? PACKAGE : SELECT_NEXT;
+
+      SELECT_WAIT: begin
+        written <= selection_count + 16'(select.package_);
+        dropped <= rows - selection_count;
+        if (selection_valid) state <= SELECT_COUNT;
+      end
+
+      SELECT_COUNT: begin
+        if (select.count_register != '0) tokens[select.count_register-4'd1] <= written;
+        end_row <= written + second_offset;
+        state   <= SELECT_END;
+      end
+
+      SELECT_END: begin
+        if (select.end_register != '0) tokens[select.end_register-4'd1] <= end_row;
+        measured <= 1'b1;
+        normalised <= 1'b0;
+        measured_address <= destination_start[15:0];
+        measured_stride <= select.destination_stride;
+        measured_slices <= select.slices;
+        measured_rows <= written;
+        state <= select.package_ ? PACKAGE : SELECT_NEXT;
+      end
+
+      PACKAGE: if (ready) state <= SELECT_NEXT;
+
+      SELECT_NEXT: begin
+        outer <= next_round(outer.left);
+        target <= target + select.destination_stride;
+        residual <= residual + select.source_stride;
+        state <= outer.last ? FETCH : SELECT;
       end
 
       default:  // FINISH
@@ -540,7 +741,8 @@ module sequencer
         error <= ERROR_NONE;
         measured <= 1'b0;
         normalised <= 1'b0;
-        for (int i = 0; i < TOKEN_REGISTERS; i++) tokens[i] <= '0;
+        with_means <= 1'b0;
+        tokens <= '0;
       end
     endcase
 
@@ -550,7 +752,8 @@ module sequencer
       error <= ERROR_NONE;
       measured <= 1'b0;
       normalised <= 1'b0;
-      for (int i = 0; i < TOKEN_REGISTERS; i++) tokens[i] <= '0;
+      with_means <= 1'b0;
+      tokens <= '0;
     end
   end
 

@@ -40,16 +40,16 @@ module token_decision
   localparam int WEIGH = 3;        // cycles from the digits' sums to that of all
 
   // Nothing is informative at a threshold of 1, so larger ones are taken for it.
-  logic [ 9:0] threshold_1;
-  logic [HEADS-1:0] used_1;
-  logic [ 9:0] threshold_2;
-  logic [HEADS-1:0] used_2;
+  logic [15:0] threshold_1;
+  logic [7:0] heads_1;
+  logic [9:0] threshold_2;
+  logic [HEADS-1:0] used;
 
   always_ff @(posedge clk) begin
-    threshold_1 <= threshold > 16'(ONE) ? ONE : 10'(threshold);
-    threshold_2 <= threshold_1;
-    for (int i = 0; i < HEADS; i++) used_1[i] <= 8'(i) < heads;
-    used_2 <= used_1;
+    threshold_1 <= threshold;
+    threshold_2 <= threshold_1 > 16'(ONE) ? ONE : 10'(threshold_1);
+    heads_1 <= heads;
+    for (int i = 0; i < HEADS; i++) used[i] <= 8'(i) < heads_1;
   end
 
   // terms[d][i]: digit d of head i's importance, times its difference.
@@ -72,9 +72,10 @@ module token_decision
     logic [9:0] importance, importance_1;
     logic signed [DIFFERENCE-1:0] difference, difference_1;
     logic signed [TERM-1:0] triple;
+    logic [DIGITS-1:0][TERM-1:0] picked;
 
     always_ff @(posedge clk) begin
-      importance <= used_2[i] ? (weight == '0 ? 10'd1 : weight) : '0;
+      importance <= used[i] ? (weight == '0 ? 10'd1 : weight) : '0;
       difference <= DIFFERENCE'(keep) - DIFFERENCE'(threshold_2);
 
       importance_1 <= importance;
@@ -83,12 +84,16 @@ module token_decision
 
       for (int d = 0; d < DIGITS; d++) begin
         unique case (importance_1[2*d+:2])
-          2'd0: terms[d][i] <= '0;
-          2'd1: terms[d][i] <= TERM'(difference_1);
-          2'd2: terms[d][i] <= TERM'(difference_1) << 1;
-          2'd3: terms[d][i] <= triple;
+          2'd0: picked[d] <= '0;
+          2'd1: picked[d] <= TERM'(difference_1);
+          2'd2: picked[d] <= TERM'(difference_1) << 1;
+          2'd3: picked[d] <= triple;
         endcase
       end
+    end
+
+    for (genvar d = 0; d < DIGITS; d++) begin : g_digit
+      assign terms[d][i] = picked[d];
     end
   end
 

@@ -16,7 +16,7 @@ from hwgen.program.engine import EngineConfig
 from hwgen.program.instructions import End, Instruction
 from hwgen.program.program import InputLayout, OutputLayout, Program
 from hwgen.quant.calibrate import calibrate
-from hwgen.quant.scales import choose_scales
+from hwgen.quant.scales import Scales, choose_scales
 
 Progress = Callable[[int, int], None]
 
@@ -46,8 +46,29 @@ def compile_model(
         FitError: the model does not fit the engine's buffers.
         DataError: no calibration images, or of another shape.
     """
-    patch, tokens = _stem(graph)
+    _stem(graph)
     scales = choose_scales(graph, calibrate(graph, calibration, progress), settings)
+    return compile_scaled(
+        graph, scales, settings, engine, class_token_only=class_token_only, batch=batch
+    )
+
+
+def compile_scaled(
+    graph: Graph,
+    scales: Scales,
+    settings: Quantisation,
+    engine: EngineConfig,
+    *,
+    class_token_only: bool = False,
+    batch: Batch = SINGLE,
+) -> Program:
+    """``compile_model`` with the scales of activations given: those of calibration, or those that
+    quantisation-aware training kept.
+
+    Raises:
+        ModelError, FitError: as ``compile_model``.
+    """
+    patch, tokens = _stem(graph)
     image = graph.input
     pixels = InputLayout(image.height, image.width, image.channels, patch.patch, batch.images)
     count = len(tokens.position)

@@ -102,6 +102,13 @@ class Home:
         return self.rows == self.root.rows or (self.root.group == 1 and self.offset == 0)
 
 
+def gathers(home: Home) -> bool:
+    """Whether one row of each image has to be copied to lie beside those of other images: it does
+    where images lie one after the other with row counts that are not known.
+    """
+    return home.root.depth > 0 and home.root.group > 1
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """``groups``: images at once, for each operation; ``homes``: of every value on chip."""
@@ -132,6 +139,8 @@ class Arrangement:
                 return [*parts, *(homes[v] for v in whole)]
             case SelectTokens():
                 return [homes[op.input], homes[op.scores]]
+            case TakeToken() if gathers(homes[op.input]):
+                return [homes[op.input]]
             case _:
                 return []
 
@@ -205,7 +214,7 @@ def _homes(
         if name in skipped:
             continue
         count, first = (1, single[name]) if name in single else (rows[name], 0)
-        if isinstance(op, TakeToken) and not (depth[op.input] and groups[index] > 1):
+        if isinstance(op, TakeToken) and not gathers(homes[op.input]):
             taken = homes[op.input].part(op.index, 1)
             homes[name] = replace(taken, first_row=0)
             continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from hwgen.compile.groups import Arrangement, Batch, arrange, wishes
 from hwgen.compile.placement import NoRoom, Placement, place
 from hwgen.compile.rows import single_rows
+from hwgen.compile.selections import regions
 from hwgen.ir.graph import Attention, FusedLinear, Graph, Op, inputs_of
 from hwgen.program.engine import EngineConfig
 
@@ -33,7 +34,9 @@ def choose_layout(
     Raises:
         FitError: even one image at a time does not fit.
     """
-    single = single_rows(graph) if class_token_only else {}
+    # Class tokens of many images that selections have left anywhere are gathered for the head.
+    scattered = batch.images > 1 and bool(regions(graph))
+    single = single_rows(graph) if class_token_only and not scattered else {}
     queries = {op.query for op in graph.ops if isinstance(op, Attention)}
     fewer = {name: row for name, row in single.items() if name not in queries}
     choices = (single, fewer, {}) if single else ({},)

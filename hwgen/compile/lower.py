@@ -85,7 +85,7 @@ class Lowering:
                 return [self._attention(op, image) for image in images]
             case SelectTokens():
                 return [self._select(op, image) for image in images]
-            case TakeToken() if self.places[op.input].depth and len(images) > 1:
+            case TakeToken() if self.places[op.input].group > 1 and self.places[op.input].depth:
                 return [self._gather(op, image) for image in images]
             case _:
                 return []

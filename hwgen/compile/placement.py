@@ -100,17 +100,16 @@ def place(
     chain = _chain(graph, plots)
     always = {plot.root: plot for plot, _ in chain}
     plots = [always.get(plot.root, plot) for plot in plots]
-    length = max((offset + plot.images * plot.pitch for plot, offset in chain), default=0)
+    length = max((offset + plot.rows for plot, offset in chain), default=0)
     placed: dict[str, Placement] = {}
     for plot, offset in chain:
         placed[plot.root.value] = _placement(graph, plot, wide, offset, length, engine)
     for plot in sorted(plots, key=lambda p: (not p.crosses, p.root.made)):
-        name, rows = plot.root.value, plot.root.rows
+        name = plot.root.value
         if name in placed:
             _check(graph, plot.root, replace(placed[name], address=0), engine)
             continue
-        stride = (plot.images - 1) * plot.pitch + rows
-        new = _placement(graph, plot, wide, 0, stride, engine)
+        new = _placement(graph, plot, wide, 0, plot.rows, engine)
         alive = [
             placed[other.root.value]
             for other in plots
@@ -119,7 +118,7 @@ def place(
             and other.first <= plot.last
             and plot.first <= other.last
         ]
-        placed[name] = replace(new, address=_first_gap(alive, stride * new.slices))
+        placed[name] = replace(new, address=_first_gap(alive, new.stride * new.slices))
         _check(graph, plot.root, placed[name], engine)
     return {
         name: replace(
@@ -145,6 +144,11 @@ class _Plot:
     first: int
     last: int
     crosses: bool
+
+    @property
+    def rows(self) -> int:
+        """From the first image's first row to the last one's last."""
+        return (self.images - 1) * self.pitch + self.root.rows
 
 
 def _plots(graph: Graph, arrangement: Arrangement, images: int) -> list[_Plot]:

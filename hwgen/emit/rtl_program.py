@@ -9,7 +9,7 @@ from hwgen.program.fields import FIELDS, Buffer, Field, Opcode, Region
 from hwgen.program.program import MAGIC
 from hwgen.program.status import ErrorCode
 
-_KEYWORDS = {"register"}
+_KEYWORDS = {"register", "package"}
 
 
 def rtl_program_package(engine: EngineConfig) -> str:

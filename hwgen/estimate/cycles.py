@@ -62,9 +62,7 @@ def estimate_cycles(
 class _Run:
     """The engine during one run; ``done`` is when all results so far have arrived."""
 
-    def __init__(
-        self, program: Program, timing: Timing, selections: Sequence[int] | None
-    ) -> None:
+    def __init__(self, program: Program, timing: Timing, selections: Sequence[int] | None) -> None:
         self.schedule = Schedule(program.engine, timing)
         self.done = 0
         self._sequencer = Sequencer(program.engine.lanes)

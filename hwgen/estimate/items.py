@@ -170,9 +170,7 @@ class Sequencer:
         source = (Place.RESIDUAL, op.source_address)
         target = (Place.RESIDUAL, op.destination_address)
         for part in range(op.slices):
-            yield Item(
-                Kind.SELECT, op.rows, source, last=True, target=target, decides=part == 0
-            )
+            yield Item(Kind.SELECT, op.rows, source, last=True, target=target, decides=part == 0)
             if op.package:
                 yield Item(Kind.SUM, 1, last=True, target=target)
         stride = op.destination_stride if op.slices > 1 else 0

@@ -75,13 +75,13 @@ class Latency:
 
     @property
     def after_sum(self) -> int:
-        """Issue of a row to that of the mean of all rows, or of all that were dropped."""
-        return EPILOGUE + 4
+        """Issue of a row that is summed to that of the mean."""
+        return EPILOGUE + ROW_SUMS + 1
 
     @property
     def after_decision(self) -> int:
-        """Last row of a token selection's first slice to its row count."""
-        return TOKEN_DECISION
+        """Issue of the last row of a token selection's first slice to the row count."""
+        return READ + TOKEN_DECISION + 2
 
     @property
     def mean_ratio(self) -> int:

@@ -2,7 +2,7 @@
 """How large a network is."""
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -13,10 +13,14 @@ from hwgen.ir.graph import (
     Linear,
     Op,
     PatchEmbedding,
+    SelectTokens,
     TakeToken,
+    TokenMean,
     Tokens,
+    TokenSelector,
     inputs_of,
 )
+from hwgen.ir.selector import most_rows
 
 
 def parameters(graph: Graph) -> int:
@@ -25,18 +29,26 @@ def parameters(graph: Graph) -> int:
     return sum(value.size for value in values if isinstance(value, np.ndarray))
 
 
-def macs(graph: Graph, single: Collection[str] = ()) -> int:
+def macs(graph: Graph, single: Collection[str] = (), rows: Sequence[int] | None = None) -> int:
     """Multiplications of one image in matrix products, attention included, padding not.
+
+    A ``TokenSelector`` works head by head; the products that the passes make of it have zero
+    weights between heads, which count.
 
     Args:
         single: values of which only one row is computed.
+        rows: what each token selector in turn leaves for the image, class token and package
+            tokens included; the most it can leave where None.
     """
+    left = None if rows is None else iter(rows)
     shapes: dict[str, tuple[int, int]] = {}
     total = 0
     for op in graph.ops:
         inputs = [shapes.get(name, (0, 0)) for name in inputs_of(op)]
-        rows, columns = _shape(op, inputs, graph)
-        shapes[op.output] = (1 if op.output in single else rows, columns)
+        count, columns = _shape(op, inputs, graph)
+        if left is not None and isinstance(op, TokenSelector | SelectTokens):
+            count = next(left)
+        shapes[op.output] = (1 if op.output in single else count, columns)
         total += _macs(op, inputs, shapes[op.output])
     return total
 
@@ -51,8 +63,10 @@ def _shape(op: Op, inputs: list[tuple[int, int]], graph: Graph) -> tuple[int, in
             return op.position.shape[0], op.position.shape[1]
         case Linear() | FusedLinear():
             return inputs[0][0], op.weight.shape[0]
-        case TakeToken():
+        case TakeToken() | TokenMean():
             return 1, inputs[0][1]
+        case TokenSelector() | SelectTokens():
+            return most_rows(op, inputs[0][0]), inputs[0][1]
         case Attention():
             return inputs[0][0], inputs[2][1]
         case _:
@@ -66,5 +80,21 @@ def _macs(op: Op, inputs: list[tuple[int, int]], output: tuple[int, int]) -> int
         case Attention():
             (_, width), (keys, _), (_, value_width) = inputs
             return output[0] * keys * (width + value_width)
+        case TokenSelector():
+            return inputs[0][0] * _selector_weights(op)
         case _:
             return 0
+
+
+def _selector_weights(op: TokenSelector) -> int:
+    return sum(
+        weight.size
+        for weight in (
+            op.local_weight,
+            op.hidden1_weight,
+            op.hidden2_weight,
+            op.score_weight,
+            op.importance_hidden_weight,
+            op.importance_weight,
+        )
+    )

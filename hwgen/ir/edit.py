@@ -2,6 +2,8 @@
 """Questions and small changes that the front end and the passes share."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from hwgen.ir.graph import Graph, Op, inputs_of
 
@@ -21,3 +23,13 @@ def live(ops: Sequence[Op], output: str) -> tuple[Op, ...]:
             needed.update(inputs_of(op))
             kept.append(op)
     return tuple(reversed(kept))
+
+
+def reading(op: Op, old: str, new: str) -> Op:
+    """``op`` with the value ``new`` wherever it reads ``old``."""
+    changes: dict[str, Any] = {field: new for field in _INPUTS if getattr(op, field, None) == old}
+    return replace(op, **changes)
+
+
+_INPUTS = ("input", "left", "right", "query", "key", "value", "second", "residual", "scores")
+"""The fields that ``inputs_of`` names, over all operations."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from hwgen.errors import DataError
+from hwgen.ir.functions import gelu, normalise, relu, softmax, split_heads
 from hwgen.ir.graph import (
     Add,
     Attention,
@@ -18,47 +19,60 @@ from hwgen.ir.graph import (
     Op,
     PatchEmbedding,
     Scale,
+    SelectTokens,
     TakeToken,
+    TokenMean,
     Tokens,
+    TokenSelector,
     inputs_of,
 )
+from hwgen.ir.selector import kept_rows, select_rows, selector_scores
 
 Observer = Callable[[str, np.ndarray], None]
 """Called with the name and the array (images, rows, columns) of each value as it is made."""
 
-# erf(x) = x * P(x^2) / Q(x^2) for |x| <= 4, where float32 erf is 1. Coefficients of the minimax
-# fit that Eigen and XLA use, highest power first; the error stays below 5e-7 (a test measures it).
-_ERF_LIMIT = np.float32(4.0)
-_ERF_P = (
-    -2.72614225801306e-10,
-    2.77068142495902e-08,
-    -2.10102402082508e-06,
-    -5.69250639462346e-05,
-    -7.34990630326855e-04,
-    -2.95459980854025e-03,
-    -1.60960333262415e-02,
-)
-_ERF_Q = (
-    -1.45660718464996e-05,
-    -2.13374055278905e-04,
-    -1.68282697438203e-03,
-    -7.37332916720468e-03,
-    -1.42647390514189e-02,
-)
+SelectionObserver = Callable[[str, np.ndarray], None]
+"""Called with the name of each token selector and which of its rows stay, bool (rows,), image by
+image."""
 
 
-def evaluate(graph: Graph, images: np.ndarray, observe: Observer | None = None) -> np.ndarray:
+def evaluate(
+    graph: Graph,
+    images: np.ndarray,
+    observe: Observer | None = None,
+    select: SelectionObserver | None = None,
+) -> np.ndarray:
     """Runs ``graph`` on ``images``, uint8 (images, height, width, channels).
 
     Returns the output value, float32 (images, rows, columns). ``observe`` sees every value;
-    a value is dropped after its last use, so memory stays that of a few layers.
+    a value is dropped after its last use, so memory stays that of a few layers. Where tokens are
+    selected, images have different numbers of rows: they run one by one, ``observe`` sees one at
+    a time, and the output must have as many rows for each of them.
 
     Raises DataError when the images do not fit the graph's input.
     """
-    values = {graph.input.name: normalise_pixels(graph.input, images)}
+    pixels = normalise_pixels(graph.input, images)
+    if not selects_tokens(graph):
+        return _run(graph, pixels, observe, select)
+    parts = [_run(graph, pixels[i : i + 1], observe, select) for i in range(len(pixels))]
+    return np.concatenate(parts)
+
+
+def selects_tokens(graph: Graph) -> bool:
+    """Whether row counts depend on the image."""
+    return any(isinstance(op, TokenSelector | SelectTokens) for op in graph.ops)
+
+
+def _run(
+    graph: Graph,
+    pixels: np.ndarray,
+    observe: Observer | None,
+    select: SelectionObserver | None,
+) -> np.ndarray:
+    values = {graph.input.name: pixels}
     last_use = {name: op for op in graph.ops for name in inputs_of(op)}
     for op in graph.ops:
-        result = _evaluate_op(op, *(values[name] for name in inputs_of(op)))
+        result = _evaluate_op(op, select, *(values[name] for name in inputs_of(op)))
         for name in set(inputs_of(op)):
             if last_use[name] is op and name != graph.output:
                 del values[name]
@@ -91,39 +105,6 @@ def normalise_pixels(image: ImageInput, images: np.ndarray) -> np.ndarray:
     return (images / np.float32(255) - mean) / std
 
 
-def erf(x: np.ndarray) -> np.ndarray:
-    """The error function in float32, within 5e-7 of the exact one."""
-    x = np.clip(x, -_ERF_LIMIT, _ERF_LIMIT)
-    square = x * x
-    x *= _polynomial(_ERF_P, square)
-    x /= _polynomial(_ERF_Q, square)
-    return x
-
-
-def gelu(x: np.ndarray) -> np.ndarray:
-    """``x / 2 * (1 + erf(x / sqrt(2)))`` in float32, within 2e-6 for x in [-8, 8]."""
-    result = erf(x * np.float32(np.sqrt(0.5)))
-    result += np.float32(1)
-    result *= x
-    result *= np.float32(0.5)
-    return result
-
-
-def softmax(x: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis in float32."""
-    result = np.exp(x - x.max(axis=-1, keepdims=True))
-    result /= result.sum(axis=-1, keepdims=True)
-    return result
-
-
-def normalise(x: np.ndarray, epsilon: float) -> np.ndarray:
-    """Each row shifted and scaled to mean 0 and variance 1 (LayerNorm without gamma and beta)."""
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = np.square(centred).mean(axis=-1, keepdims=True)
-    centred /= np.sqrt(variance + np.float32(epsilon))
-    return centred
-
-
 def patches(images: np.ndarray, patch: int) -> np.ndarray:
     """Cuts (images, height, width, channels) into rows (images, patches, patch*patch*channels).
 
@@ -134,15 +115,7 @@ def patches(images: np.ndarray, patch: int) -> np.ndarray:
     return tiles.transpose(0, 1, 3, 2, 4, 5).reshape(count, -1, patch * patch * channels)
 
 
-def _polynomial(coefficients: tuple[float, ...], x: np.ndarray) -> np.ndarray:
-    result = np.full_like(x, coefficients[0])
-    for coefficient in coefficients[1:]:
-        result *= x
-        result += np.float32(coefficient)
-    return result
-
-
-def _evaluate_op(op: Op, *inputs: np.ndarray) -> np.ndarray:
+def _evaluate_op(op: Op, select: SelectionObserver | None, *inputs: np.ndarray) -> np.ndarray:
     """Applies one operation to its inputs, in the order of ``inputs_of``."""
     x = inputs[0]
     match op:
@@ -165,13 +138,42 @@ def _evaluate_op(op: Op, *inputs: np.ndarray) -> np.ndarray:
             return _attention(x, inputs[1], inputs[2], op.heads, op.scale)
         case TakeToken():
             return x[:, op.index : op.index + 1]
+        case TokenMean():
+            return x.mean(axis=1, keepdims=True)
         case FusedLinear():
-            if op.epsilon is not None:
-                x = normalise(x, op.epsilon)
-            result = x @ op.weight.T + op.bias
-            if op.gelu:
-                result = gelu(result)
-            return result if op.residual is None else inputs[1] + result
+            return _fused_linear(op, *inputs)
+        case TokenSelector():
+            return _selected(op, x, selector_scores(op, x), select)
+        case SelectTokens():
+            return _selected(op, x, inputs[1], select)
+
+
+def _fused_linear(op: FusedLinear, x: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """``others`` are the second source and the residual operand, as far as there are any."""
+    if op.epsilon is not None:
+        x = normalise(x, op.epsilon)
+    if op.second is not None:
+        second = np.broadcast_to(others[0], (*x.shape[:2], others[0].shape[2]))
+        x = np.concatenate([x, second], axis=2)
+    result = x @ op.weight.T + op.bias
+    if op.gelu:
+        result = gelu(result)
+    if op.relu:
+        result = relu(result)
+    return result if op.residual is None else others[-1] + result
+
+
+def _selected(
+    op: TokenSelector | SelectTokens,
+    x: np.ndarray,
+    scores: np.ndarray,
+    select: SelectionObserver | None,
+) -> np.ndarray:
+    """The rows that are left of the one image in ``x`` (1, rows, columns)."""
+    kept = kept_rows(op, scores[0])
+    if select is not None:
+        select(op.name, kept)
+    return select_rows(x[0], kept)[None]
 
 
 def _attention(
@@ -182,9 +184,3 @@ def _attention(
     scores = (q * np.float32(scale)) @ k.swapaxes(2, 3)
     mixed = softmax(scores) @ v
     return mixed.transpose(0, 2, 1, 3).reshape(*query.shape[:2], value.shape[2])
-
-
-def split_heads(x: np.ndarray, heads: int) -> np.ndarray:
-    """(images, rows, heads * size) to (images, heads, rows, size)."""
-    images, rows, columns = x.shape
-    return x.reshape(images, rows, heads, columns // heads).transpose(0, 2, 1, 3)

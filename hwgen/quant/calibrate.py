@@ -7,12 +7,13 @@ from collections.abc import Callable
 import numpy as np
 
 from hwgen.errors import DataError, ModelError
-from hwgen.ir.evaluate import evaluate, normalise, split_heads
+from hwgen.ir.evaluate import evaluate, selects_tokens
+from hwgen.ir.functions import normalise, split_heads
 from hwgen.ir.graph import Attention, FusedLinear, Graph, inputs_of
 
 BATCH = 8
 SAMPLES = 1 << 14
-"""Magnitudes kept of each tensor and batch; evenly spaced, so the choice is deterministic."""
+"""Magnitudes kept of each tensor of a batch; evenly spaced, so the choice is deterministic."""
 
 
 class Ranges:
@@ -20,9 +21,13 @@ class Ranges:
 
     Names are graph values, ``<op>.normalised`` for the normalised input of a linear layer, and
     ``<op>.scores`` for attention scores after scaling.
+
+    Args:
+        samples: magnitudes kept of each tensor and batch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, samples: int = SAMPLES) -> None:
+        self._sample_size = samples
         self._largest: dict[str, float] = {}
         self._samples: dict[str, list[np.ndarray]] = defaultdict(list)
 
@@ -40,7 +45,7 @@ class Ranges:
                 "model's weights and the input normalisation (input.mean, input.std)."
             )
         self._largest[name] = max(largest, self._largest.get(name, 0.0))
-        step = -(-len(magnitude) // SAMPLES)
+        step = -(-len(magnitude) // self._sample_size)
         self._samples[name].append(magnitude[::step])
 
     def limit(self, name: str, percentile: float) -> float:
@@ -72,7 +77,8 @@ def calibrate(
             "The calibration data holds no images. Give at least one; 32 to 128 typical images "
             "are a good number."
         )
-    ranges = Ranges()
+    # Where tokens are selected, images run one by one: each is a batch of its own.
+    ranges = Ranges(SAMPLES // BATCH if selects_tokens(graph) else SAMPLES)
     for start in range(0, len(images), BATCH):
         observer = _Observer(graph, ranges)
         evaluate(graph, images[start : start + BATCH], observer.see)

@@ -3,6 +3,8 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
+from typing import Any
 
 from hwgen import __version__
 from hwgen.boards import Board
@@ -13,11 +15,13 @@ from hwgen.estimate.resources import predict_resources
 from hwgen.estimate.result import InstructionCycles
 from hwgen.estimate.timing import timing_for
 from hwgen.estimate.usage import Usage
+from hwgen.golden.selections import rows_written
 from hwgen.ir.graph import Graph
 from hwgen.program.instructions import Instruction, disassemble
 from hwgen.program.program import Program
 from hwgen.report.limits import with_limits
 from hwgen.report.parts import parts
+from hwgen.report.pruning import Run
 from hwgen.report.schema import (
     Cycles,
     InputReport,
@@ -42,6 +46,7 @@ def make_report(
     program: Program,
     board: Board,
     config: Config,
+    runs: Sequence[Run] = (),
 ) -> Report:
     """What is known before anything was measured.
 
@@ -49,6 +54,8 @@ def make_report(
         source: what ``Source.recorded`` says.
         size: multiplications and parameters of the network.
         config: the effective one.
+        runs: what the token selections of a program with selectors did on the first images; the
+            cycles are those of the first of these runs.
 
     Raises:
         FitError: the engine does not fit the board.
@@ -56,7 +63,6 @@ def make_report(
     clock = config.clock_mhz or board.clock_mhz
     macs, parameters = size
     batch = program.input.batch
-    cycles = estimate_cycles(program, timing_for(board, clock))
     report = Report(
         model=program.name,
         source=source,
@@ -78,21 +84,37 @@ def make_report(
         weight_bytes=program.weights.nbytes,
         clock_mhz=clock,
         batch=batch,
-        cycles=Cycles(predicted=cycles.total),
-        cycles_per_image=cycles.total / batch,
-        fps=batch * clock * 1e6 / cycles.total,
-        latency_ms=cycles.total / clock / 1e3,
-        mac_utilisation=batch * macs / (cycles.total * program.engine.lanes**2),
         resources=_resources(program, board),
         limits=(),
-        instructions=tuple(
-            _instruction(*item)
-            for item in zip(
-                program.instructions, parts(program.instructions, program.labels), cycles.instructions, strict=True
-            )
-        ),
+        **speed(program, board, clock, macs, runs[0] if runs else None),
     )
     return with_limits(report)
+
+
+def speed(
+    program: Program, board: Board, clock: float, macs: int, run: Run | None
+) -> dict[str, Any]:
+    """What the cost model says of a run, as the Report has it.
+
+    Args:
+        clock: in MHz.
+        macs: multiplications of one image.
+        run: what its token selections did; as many rows as there can be where None.
+    """
+    timing, batch = timing_for(board, clock), program.input.batch
+    cycles = estimate_cycles(program, timing, None if run is None else rows_written(run))
+    places = parts(program.instructions, program.labels)
+    return {
+        "cycles": Cycles(predicted=cycles.total),
+        "cycles_per_image": cycles.total / batch,
+        "fps": batch * clock * 1e6 / cycles.total,
+        "latency_ms": cycles.total / clock / 1e3,
+        "mac_utilisation": batch * macs / (cycles.total * program.engine.lanes**2),
+        "instructions": tuple(
+            _instruction(*item)
+            for item in zip(program.instructions, places, cycles.instructions, strict=True)
+        ),
+    }
 
 
 def tool_versions() -> dict[str, str | None]:

@@ -3,17 +3,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 
 from hwgen.estimate.cycles import estimate_cycles
-from hwgen.estimate.result import CycleEstimate
 from hwgen.estimate.timing import Timing
 from hwgen.golden.selections import Selection, Stage, rows_written, stages
 from hwgen.program.program import Program
-from hwgen.report.parts import SELECTOR, parts, selectors_of
+from hwgen.report.parts import SELECTOR
 from hwgen.report.schema import (
+    InstructionReport,
     KeptPatches,
     Pruning,
     Report,
@@ -29,32 +30,38 @@ MOST_IMAGES = 16
 """Images whose patches the report shows."""
 
 Run = tuple[Selection, ...]
+"""The token selections of one run."""
 
 
 def pruning(
-    program: Program, timing: Timing, runs: Sequence[Run], images: int, *, real: bool
+    program: Program,
+    timing: Timing,
+    runs: Sequence[Run],
+    images: int,
+    instructions: Sequence[InstructionReport],
+    *,
+    real: bool,
 ) -> Pruning | None:
     """What the selectors of a program did in ``runs``; None where it has none.
 
     Args:
-        images: how many there were; a last run may have been filled up.
-        real: whether they were given.
+        images: how many there were; the last run may have been filled up.
+        instructions: of the report, with the cycles of the run it shows.
+        real: whether the images were given.
     """
-    batch = program.input.batch
-    found = [stage for number, run in enumerate(runs) for stage in _shift(program, run, number)]
-    found = [stage for stage in found if stage.image < images]
+    found = _stages(program, runs, images)
     if not found:
         return None
     cycles = run_cycles(program, timing, runs)
-    shown = _predict(program, timing)(rows_written(runs[0]))
     side = program.input
+    names = dict.fromkeys(stage.selector for stage in found)
     return Pruning(
         images=images,
         real=real,
         grid=(side.height // side.patch, side.width // side.patch),
         selectors=tuple(
-            _selector(name, block, [s for s in found if s.selector == name], program, shown)
-            for name, block in _places(program).items()
+            _selector(name, [s for s in found if s.selector == name], instructions)
+            for name in names
         ),
         cycles_mean=float(np.mean([run.predicted for run in cycles])),
         cycles_most=estimate_cycles(program, timing).total,
@@ -64,7 +71,7 @@ def pruning(
                 image=image,
                 patches=tuple(_digits(s.patches) for s in found if s.image == image),
             )
-            for image in range(min(images, MOST_IMAGES, batch * len(runs)))
+            for image in range(min(images, MOST_IMAGES))
         ),
     )
 
@@ -72,33 +79,93 @@ def pruning(
 def run_cycles(
     program: Program, timing: Timing, runs: Sequence[Run], measured: Sequence[int] | None = None
 ) -> tuple[RunCycles, ...]:
-    """Predicted cycles of the first runs, beside those ``measured``; none where the program
-    selects nothing.
+    """Predicted cycles of the first runs, beside those ``measured``; none where nothing is
+    selected.
     """
-    predict = _predict(program, timing)
-    shown = runs[:MOST_RUNS]
-    return tuple(
-        RunCycles(
-            rows=_rows(program, run),
-            predicted=predict(rows_written(run)).total,
-            measured=None if measured is None else measured[number],
+
+    @cache
+    def predict(rows: tuple[int, ...]) -> tuple[int, int]:
+        estimate = estimate_cycles(program, timing, rows)
+        return estimate.total, estimate.macs
+
+    found = []
+    for number, run in enumerate(runs[:MOST_RUNS]):
+        rows: Counter[str] = Counter()
+        for stage in stages(program, run):
+            rows[stage.selector] += stage.written
+        if not rows:
+            continue
+        predicted, macs = predict(rows_written(run))
+        found.append(
+            RunCycles(
+                rows=tuple(rows.values()),
+                macs=macs,
+                predicted=predicted,
+                measured=None if measured is None else measured[number],
+            )
         )
-        for number, run in enumerate(shown)
-    )
+    return tuple(found)
 
 
 def with_shares(report: Report) -> Report:
     """The report with the selectors' cycles as its instructions have them now."""
     if report.pruning is None:
         return report
-    total = report.cycles.predicted
-    selectors = []
-    for selector in report.pruning.selectors:
-        cycles = sum(
-            item.cycles
-            for item in report.instructions
-            if item.part == SELECTOR and item.label.startswith(f"{selector.name} ")
+    selectors = tuple(
+        selector.model_copy(
+            update={
+                "cycles": _cycles(selector.name, report.instructions),
+                "share": _share(selector.name, report.instructions),
+            }
         )
-        selectors.append(selector.model_copy(update={"cycles": cycles, "share": cycles / total}))
-    update = {"pruning": report.pruning.model_copy(update={"selectors": tuple(selectors)})}
+        for selector in report.pruning.selectors
+    )
+    update = {"pruning": report.pruning.model_copy(update={"selectors": selectors})}
     return report.model_copy(update=update)
+
+
+def _stages(program: Program, runs: Sequence[Run], images: int) -> list[Stage]:
+    """What was done to each image, counted through all runs."""
+    batch = program.input.batch
+    found = (
+        replace(stage, image=number * batch + stage.image)
+        for number, run in enumerate(runs)
+        for stage in stages(program, run)
+    )
+    return [stage for stage in found if stage.image < images]
+
+
+def _selector(
+    name: str, found: Sequence[Stage], instructions: Sequence[InstructionReport]
+) -> SelectorReport:
+    counts = Counter(stage.written for stage in found)
+    return SelectorReport(
+        name=name,
+        block=next(item.block for item in _of(name, instructions)),
+        rows_in=_spread([stage.read for stage in found]),
+        rows_out=_spread([stage.written for stage in found]),
+        counts=tuple(RowCount(rows=rows, images=n) for rows, n in sorted(counts.items())),
+        cycles=_cycles(name, instructions),
+        share=_share(name, instructions),
+    )
+
+
+def _digits(bits: np.ndarray) -> str:
+    return np.packbits(bits).tobytes().hex()
+
+
+def _of(name: str, instructions: Sequence[InstructionReport]) -> list[InstructionReport]:
+    """The instructions of a selector."""
+    return [i for i in instructions if i.part == SELECTOR and i.label.startswith(f"{name} ")]
+
+
+def _cycles(name: str, instructions: Sequence[InstructionReport]) -> int:
+    return sum(item.cycles for item in _of(name, instructions))
+
+
+def _share(name: str, instructions: Sequence[InstructionReport]) -> float:
+    return _cycles(name, instructions) / sum(item.cycles for item in instructions)
+
+
+def _spread(values: Sequence[int]) -> Spread:
+    return Spread(least=min(values), mean=float(np.mean(values)), most=max(values))

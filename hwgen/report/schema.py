@@ -122,6 +122,9 @@ class RunCycles(_Part):
     rows: tuple[int, ...] = Field(
         description="Rows behind each selector, summed over the images of the run."
     )
+    macs: int = Field(
+        description="Multiplications, channels padded to whole vectors counted as work."
+    )
     predicted: int = Field(description="By the cost model, with these rows.")
     measured: int | None = Field(default=None, description="By RTL simulation.")
 
@@ -145,7 +148,7 @@ class Pruning(_Part):
     selectors: tuple[SelectorReport, ...] = Field(description="In the order of the network.")
     cycles_mean: float = Field(description="Mean of the predicted cycles of `runs`.")
     cycles_most: int = Field(
-        description="Predicted cycles of a run in which every selector keeps as many rows as it may."
+        description="Predicted cycles of a run in which selectors keep as many rows as they may."
     )
     runs: tuple[RunCycles, ...] = Field(description="The first runs, 256 at most.")
     kept: tuple[KeptPatches, ...] = Field(description="Of the first images, 16 at most.")

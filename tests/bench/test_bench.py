@@ -44,16 +44,47 @@ def test_only_stale_results_are_measured_again(monkeypatch: pytest.MonkeyPatch) 
 
     instruction = SimpleNamespace(stalls={"issue": 8})
     cycles = SimpleNamespace(predicted=12)
-    summary = SimpleNamespace(cycles=cycles, instructions=[instruction, instruction])
+    summary = SimpleNamespace(cycles=cycles, instructions=[instruction, instruction], macs=34)
     design = SimpleNamespace(summary=summary, verify=verify)
     monkeypatch.setattr(Case, "build", lambda self, progress: design)
     monkeypatch.setattr(Case, "digest", lambda self, design: "now")
     found = measure.measure(CASES[0], RESULT | {"digest": "now"}, silent)
-    assert (found["cycles"], found["predicted"]) == (331_000, 12)
+    assert (found["cycles"], found["predicted"], found["macs"]) == (331_000, 12, 34)
     assert found["predicted_stalls"] == {"issue": 16}
     for known in (RESULT | {"digest": "before"}, None):
         with pytest.raises(RuntimeError, match="simulated"):
             measure.measure(CASES[0], known, silent)
+
+
+def test_pruned_networks_stand_beside_their_dense_ones() -> None:
+    case = next(case for case in CASES if case.name == "DeiT-Tiny, pruned")
+    dense = RESULT | {"cycles": 300_000, "macs": 1000}
+    ours = RESULT | {"cycles": 198_000, "macs": 600, "selectors": 5_940}
+    row = page.pruned(case, {"DeiT-Tiny": dense, "DeiT-Tiny, pruned": ours})
+    assert (row["cycles"], row["limit"], row["within"]) == (198_000, "205,000", "yes")
+    assert (row["share"], row["work"]) == ("66.0%", "60.0%")
+    assert (row["ratio"], row["ratio_within"]) == ("1.100", "yes")
+    assert (row["selectors"], row["selectors_within"]) == ("3.0%", "yes")
+    slower = ours | {"cycles": 210_000, "selectors": 7_000}
+    row = page.pruned(case, {"DeiT-Tiny": dense, "DeiT-Tiny, pruned": slower})
+    missed = ("**no**", "**no**", "**no**")
+    assert (row["within"], row["ratio_within"], row["selectors_within"]) == missed
+
+
+def test_limits_are_those_of_the_networks() -> None:
+    pruned = {case.name: case for case in CASES if case.dense}
+    names = {case.name: case for case in CASES}
+    assert len(pruned) == 6
+    for case in pruned.values():
+        assert names[case.dense].batch == case.batch
+        assert case.model.startswith(names[case.dense].model + "@")
+
+
+def test_instructions_of_selectors_are_counted() -> None:
+    places = ("selector", "attention", "selector")
+    report = SimpleNamespace(instructions=[SimpleNamespace(part=part) for part in places])
+    found = SimpleNamespace(instructions=[SimpleNamespace(cycles=n) for n in (3, 100, 4)])
+    assert measure.selector_cycles(report, found) == 7
 
 
 def test_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,15 @@ import pytest
 from hwgen.program.engine import EngineConfig
 from hwgen.program.extent import parameter_beats
 from hwgen.program.fields import Buffer, Region
-from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.instructions import (
+    Attention,
+    End,
+    Instruction,
+    Load,
+    Matmul,
+    SetTokens,
+    TokenSelect,
+)
 from hwgen.program.program import InputLayout, OutputLayout, Program
 
 PATCHES = 196
@@ -78,6 +86,8 @@ def make_matmul(
     residual: int = 0,
     to: Buffer = Buffer.WORK,
     at: int = 0,
+    second: int = 0,
+    mean: int = 0,
 ) -> Matmul:
     stride = rows if stride is None else stride
     return Matmul(
@@ -97,6 +107,11 @@ def make_matmul(
         residual_stride=TOKENS if residual else 0,
         gelu=gelu,
         normalise=normalise,
+        second_slices=second,
+        second_address=8000,
+        second_broadcast=1,
+        mean=mean,
+        mean_address=8000,
     )
 
 
@@ -138,6 +153,31 @@ def make_attention(
         output_multiplier=1,
         output_shift=1,
     )
+
+
+def make_selection(rows: int, slices: int, limit: int, *, package: int = 1) -> TokenSelect:
+    """Over its own source, behind a class token; scores at the end of the work buffer."""
+    return TokenSelect(
+        rows=rows,
+        rows_register=0,
+        source_address=0,
+        source_stride=rows,
+        destination_address=0,
+        destination_stride=rows,
+        slices=slices,
+        score_address=9000,
+        heads=3,
+        threshold=256,
+        limit=limit,
+        prefix=1,
+        count_register=1,
+        package=package,
+    )
+
+
+@pytest.fixture
+def selection() -> Callable[..., TokenSelect]:
+    return make_selection
 
 
 @pytest.fixture

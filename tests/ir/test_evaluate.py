@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hwgen.errors import DataError
-from hwgen.ir.evaluate import erf, evaluate, gelu, logits, normalise, patches, softmax
+from hwgen.ir.evaluate import evaluate, logits, patches
+from hwgen.ir.functions import erf, gelu, normalise, softmax
 from hwgen.ir.graph import (
     Add,
     Attention,

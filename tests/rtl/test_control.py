@@ -13,7 +13,7 @@ from hwgen.emit.rtl import design_sources
 from hwgen.emit.rtl_program import rtl_program_package
 from hwgen.program.engine import EngineConfig
 from sim.runner import KERNELS, TOPS, run_bench, verilator_environment
-from tests.csim.test_engine import SMALL, random_program
+from tests.csim.writer import SMALL, random_program
 from tests.rtl.test_engine import SIMULATION
 
 ENGINE = EngineConfig(lanes=16, **SMALL)

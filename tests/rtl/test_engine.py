@@ -12,7 +12,7 @@ from hwgen.emit.rtl import design_sources
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer
 from sim.runner import KERNELS, MAC_ARRAY_TWIN, run_bench
-from tests.csim.test_engine import INPUT_BEATS
+from tests.csim.writer import INPUT_BEATS
 from tests.rtl.test_random import random_writer
 
 SIMULATION = ("simulation/DSP48E2.sv", "simulation/mac_array_twin.sv")

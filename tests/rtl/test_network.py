@@ -21,7 +21,7 @@ from hwgen.program.program import Program
 from sim.exported import connect, exported, read_exported, read_ports
 from sim.implementation import Implementation, builtin, hls, write_files
 from sim.network import check_network
-from tests.csim.test_engine import INPUT_BEATS, SMALL, random_program
+from tests.csim.writer import INPUT_BEATS, SMALL, random_program
 from tests.rtl.vitis_shell import INNER, vitis_shell
 
 ENGINE = EngineConfig(lanes=16, **(SMALL | {"prefetch_depth": 256}))

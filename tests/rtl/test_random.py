@@ -25,7 +25,7 @@ from hwgen.program.status import ErrorCode
 from hwgen.sim import rtl_build
 from hwgen.sim.rtl import Memory, run_rtl
 from hwgen.sim.rtl_build import Options, compile_rtl
-from tests.csim.test_engine import INPUT_BEATS, OUTPUT_VECTORS, Writer, vectors
+from tests.csim.writer import INPUT_BEATS, OUTPUT_VECTORS, Writer, vectors
 
 SIZES = {
     "max_rows": 40,

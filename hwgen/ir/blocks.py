@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The transformer blocks of a Graph, and token selectors in front of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from hwgen.errors import ModelError
+from hwgen.ir.edit import reading
+from hwgen.ir.graph import Attention, Graph, LayerNorm, Linear, Op, TokenSelector, inputs_of
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block by the value that enters it, and the columns and heads of its attention."""
+
+    input: str
+    columns: int
+    heads: int
+
+
+def blocks(graph: Graph) -> tuple[Block, ...]:
+    """The blocks of a float ``graph`` before the passes, in their order.
+
+    Raises ModelError where an attention does not begin with a LayerNorm of the residual stream.
+    """
+    return tuple(_block(graph, op) for op in graph.ops if isinstance(op, Attention))
+
+
+def with_selectors(graph: Graph, selectors: Mapping[int, TokenSelector]) -> Graph:
+    """``graph`` with token selectors in front of some of its blocks.
+
+    Args:
+        selectors: by the number of the block that they stand in front of, 1 for the first one.
+            Their name, input, output and number of package tokens are set here.
+
+    Raises:
+        ModelError: there is no such block, nothing stands before it (block 1), a selector does
+            not fit the graph, or the graph has selectors already.
+    """
+    if any(isinstance(op, TokenSelector) for op in graph.ops):
+        raise ModelError(f"{graph.name} has token selectors already; give the model without them.")
+    found = blocks(graph)
+    for number in selectors:
+        check_block(graph.name, number, len(found))
+    packages = 0
+    for number in sorted(selectors):
+        block, selector = found[number - 1], selectors[number]
+        _check_fit(graph, number, block, selector)
+        name = f"selector{number}"
+        selector = replace(
+            selector, name=name, input=block.input, output=f"{name}.out", packages=packages
+        )
+        graph = _insert(graph, selector)
+        packages = packages + 1 if selector.package == "kept" else 1
+    return graph
+
+
+def check_block(model: str, number: int, count: int) -> None:
+    """Raises ModelError unless a selector can stand in front of block ``number`` of ``count``."""
+    if not 2 <= number <= count:
+        reason = "; before block 1 nothing is known of the patches" if number == 1 else ""
+        raise ModelError(
+            f"{model}: a token selector cannot stand in front of block {number}{reason}. The "
+            f"model has {count} blocks; give blocks from 2 to {count}."
+        )
+
+
+def _block(graph: Graph, attention: Attention) -> Block:
+    linear = graph.producer(attention.query)
+    norm = graph.producer(linear.input) if isinstance(linear, Linear) else None
+    value = graph.producer(attention.value)
+    if not isinstance(norm, LayerNorm) or not isinstance(value, Linear):
+        raise ModelError(
+            f"{graph.name}: attention '{attention.name}' does not begin with a LayerNorm and "
+            "Linear layers; token selectors stand in front of such blocks alone."
+        )
+    return Block(norm.input, value.weight.shape[1], attention.heads)
+
+
+def _check_fit(graph: Graph, number: int, block: Block, selector: TokenSelector) -> None:
+    columns, (heads, _, size) = len(selector.gamma), selector.local_weight.shape
+    if (columns, heads * size) != (block.columns, block.columns):
+        raise ModelError(
+            f"{graph.name}: the token selector for block {number} takes {columns} columns in "
+            f"{heads} heads of {size}; the block has {block.columns} columns. Make a selector of "
+            "that size."
+        )
+
+
+def _insert(graph: Graph, selector: TokenSelector) -> Graph:
+    """Everything that read the selector's input now reads its output."""
+    ops: list[Op] = []
+    for op in graph.ops:
+        if selector.input in inputs_of(op):
+            if selector not in ops:
+                ops.append(selector)
+            op = reading(op, selector.input, selector.output)
+        ops.append(op)
+    return replace(graph, ops=tuple(ops))

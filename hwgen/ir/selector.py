@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a token selector computes, in float32 numpy (HeatViT, section IV; see ``TokenSelector``)."""
+
+import numpy as np
+
+from hwgen.ir.functions import gelu, normalise, relu, sigmoid, split_heads
+from hwgen.ir.graph import SelectTokens, TokenSelector
+
+LEAST_IMPORTANCE = 1 / 512
+"""A head's importance is at least this, so that some head always has a say."""
+
+
+def selector_scores(op: TokenSelector, x: np.ndarray) -> np.ndarray:
+    """The scores of each row of ``x`` (images, rows, columns), float32 (images, rows, 2 * heads):
+    for each head the difference of its two keep logits, then for each head the logit of its
+    importance.
+    """
+    activation = relu if op.activation == "relu" else gelu
+    heads = split_heads(normalise(x, op.epsilon) * op.gamma + op.beta, op.heads)
+
+    def linear(inputs: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        return inputs @ weight.swapaxes(1, 2) + bias[:, None]
+
+    local = activation(linear(heads, op.local_weight, op.local_bias))
+    mean = np.broadcast_to(local.mean(axis=2, keepdims=True), local.shape)
+    both = np.concatenate([local, mean], axis=3)
+    hidden1 = activation(linear(both, op.hidden1_weight, op.hidden1_bias))
+    hidden2 = activation(linear(hidden1, op.hidden2_weight, op.hidden2_bias))
+    pair = linear(hidden2, op.score_weight, op.score_bias)
+    difference = (pair[..., 0] - pair[..., 1]).swapaxes(1, 2)
+    pooled = heads.mean(axis=3).swapaxes(1, 2)
+    hidden = activation(pooled @ op.importance_hidden_weight.T + op.importance_hidden_bias)
+    importance = hidden @ op.importance_weight.T + op.importance_bias
+    return np.concatenate([difference, importance], axis=2)
+
+
+def kept_rows(op: TokenSelector | SelectTokens, scores: np.ndarray) -> np.ndarray:
+    """Which rows of one image stay, bool (rows,), for ``scores`` (rows, 2 * heads)."""
+    keep = sigmoid(scores[:, : op.heads])
+    importance = np.maximum(sigmoid(scores[:, op.heads :]), np.float32(LEAST_IMPORTANCE))
+    informative = (importance * (keep - np.float32(op.threshold))).sum(axis=1) > 0
+    last = len(scores) - op.packages
+    informative[: op.prefix] = False
+    informative[last:] = False
+    kept = informative
+    if op.limit is not None:
+        kept = informative & (np.cumsum(informative) <= op.limit)
+    kept[: op.prefix] = True
+    kept[last:] = op.package == "kept"
+    return kept
+
+
+def select_rows(x: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The rows of ``x`` (rows, columns) that stay, and the mean of the others; zeros where there
+    are none.
+    """
+    dropped = x[~kept]
+    package = dropped.sum(axis=0, keepdims=True) / np.float32(max(1, len(dropped)))
+    return np.concatenate([x[kept], package])
+
+
+def most_rows(op: TokenSelector | SelectTokens, rows: int) -> int:
+    """The most rows that ``op`` leaves of ``rows``, its package token among them."""
+    tokens = rows - op.prefix - op.packages
+    kept = tokens if op.limit is None else min(tokens, op.limit)
+    return op.prefix + kept + (op.packages if op.package == "kept" else 0) + 1
