@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo   builds, C-simulates and pictures the shipped example
 # make test   runs every test and the linters
-# make bench  measures by RTL simulation what has changed and writes bench/results.md (long)
+# make bench  measures by RTL simulation what has changed and writes bench/results.md (long);
+#             synthesises units for bench/units.md
 .PHONY: demo test bench install lint clean
 
 PYTHON ?= python3
@@ -18,6 +19,7 @@ test: $(VENV)/.installed-test lint
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.units
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

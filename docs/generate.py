@@ -15,7 +15,6 @@ from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
 from hwgen.program.status import MEANING
 from hwgen.report.keys import keys
 from hwgen.report.schema import Report
-from hwgen.synthesis.functions import PUBLISHED, synthesise_functions
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -34,25 +33,6 @@ def field_table(opcode: Opcode) -> str:
         (f.word, f"{f.low + f.width - 1}:{f.low}", f"`{f.name}`", f.meaning) for f in fields
     ]
     return table(("word", "bits", "field", "meaning"), rows)
-
-
-def function_table() -> str:
-    """Units of the nonlinear functions, by Yosys, beside HeatViT's."""
-    own = [
-        (u.function, f"hwgen: {u.scope}", u.values, n.usage())
-        for u, n in synthesise_functions().items()
-    ]
-    theirs = [
-        (function, f"HeatViT{how}", "not given", usage)
-        for function, usages in PUBLISHED.items()
-        for how, usage in zip((", approximated", ", functions of Vitis HLS"), usages, strict=True)
-    ]
-    order = list(dict.fromkeys(row[0] for row in own))
-    rows = sorted([*own, *theirs], key=lambda row: order.index(row[0]))
-    return table(
-        ("function", "unit", "results a cycle", "FF", "LUT", "DSP"),
-        [(*names, f"{usage.ff:,}", f"{usage.lut:,}", usage.dsp) for *names, usage in rows],
-    )
 
 
 def blocks() -> dict[str, str]:
@@ -94,7 +74,6 @@ def blocks() -> dict[str, str]:
             for b in error_bounds()
         ],
     )
-    tables["function-units"] = function_table()
     return tables
 
 

@@ -8,9 +8,9 @@
 #include "tokens.hpp"
 
 #ifndef __SYNTHESIS__
-// For test benches: called after each instruction that ran, with its index in the program. The
-// output region is not in a buffer; it is complete when engine() returns.
-__attribute__((weak)) void (*hwgen_trace)(unsigned index, const Vector16* residual,
+// For test benches: called after each instruction that ran, with its index in the program and the
+// rows that it wrote. The output region is not in a buffer; it is complete when engine() returns.
+__attribute__((weak)) void (*hwgen_trace)(unsigned index, unsigned rows, const Vector16* residual,
                                           const Vector8* work, const Vector8* value) = nullptr;
 #endif
 
@@ -130,6 +130,7 @@ INSTRUCTION:
         }
         error = fetched.error;
         if (last) continue;
+        ap_uint<32> written = 0;  // rows
         switch (opcode_of(fetched.bits)) {
             case OPCODE_SET_TOKENS: {
                 const SetTokens op(fetched.bits);
@@ -142,6 +143,7 @@ INSTRUCTION:
             }
             case OPCODE_LOAD: {
                 const Load op(fetched.bits);  // fetch has checked it
+                written = op.vectors;
                 if (op.destination_buffer == BUFFER_RESIDUAL) {
                     load_residual(op, beats, residual);
                 } else {
@@ -158,6 +160,7 @@ INSTRUCTION:
                 if (op.destination_buffer == BUFFER_OUTPUT)
                     commands.write({op.destination_address, op.destination_stride,
                                     op.output_slices, op.rows, false});
+                written = op.rows;
                 matmul(op, beats, results, residual, work, value, scores, accumulators, means,
                        ratios, peaks, square, weights, next_weights, channels, next_channels);
                 break;
@@ -168,6 +171,7 @@ INSTRUCTION:
                     error = ERROR_OUT_OF_RANGE;
                     break;
                 }
+                written = op.rows;
                 attention(op, beats, results, residual, work, value, scores, accumulators, means,
                           ratios, peaks, square, table, weights, next_weights, channels,
                           next_channels);
@@ -179,7 +183,8 @@ INSTRUCTION:
                     error = ERROR_OUT_OF_RANGE;
                     break;
                 }
-                selected(op, token_select(op, residual, work, kept), tokens);
+                written = token_select(op, residual, work, kept);
+                selected(op, written, tokens);
                 break;
             }
         }
@@ -188,7 +193,7 @@ INSTRUCTION:
             continue;
         }
 #ifndef __SYNTHESIS__
-        if (hwgen_trace) hwgen_trace(index, residual, work, value);
+        if (hwgen_trace) hwgen_trace(index, written.to_uint(), residual, work, value);
 #endif
     }
     commands.write({0, 0, 0, 0, true});

@@ -39,6 +39,7 @@ module operand_check
     input logic [  15:0] rows,
     input logic [  15:0] keys,
     input logic [  15:0] key_slices,
+    input logic [  16:0] first_slices,       // of the first source; negative if there is none
     input logic [  16:0] source_start,       // of operands, with the offsets of token registers
     input logic [  16:0] destination_start,
     input logic [  16:0] key_start,
@@ -72,12 +73,10 @@ module operand_check
 
   // Of an instruction that breaks a rule on counts the sequencer finds that, whatever comes out here.
   logic extended;  // a MATMUL with a second source or means
-  logic [23:0] first_slices;  // of the first source
   logic [15:0] scored, forced, stay, most_rows;  // rows of a selection
 
   always_ff @(posedge clk) begin
     extended <= matmul.second_slices != '0 || matmul.mean;
-    first_slices <= 24'(matmul.reduction_slices) - 24'(matmul.second_slices);
     scored <= rows - 16'(select.prefix) - 16'(select.packages);
     forced <= 16'(select.prefix) + (select.merge ? '0 : 16'(select.packages));
     stay <= scored < select.limit ? scored : select.limit;
@@ -100,7 +99,7 @@ module operand_check
           request.stride   = matmul.reduction_slices;
         end
         4'd1: begin
-          request.slices  = first_slices;
+          request.slices  = 24'(signed'(first_slices));
           request.stride  = matmul.source_stride;
           request.address = source_start;
           request.buffer  = matmul.source_buffer;

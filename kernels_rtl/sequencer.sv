@@ -108,6 +108,7 @@ module sequencer
   // Values of the two offset registers, and addresses with them: of source or queries, destination,
   // keys, values. A seventeenth bit means out of range.
   logic [15:0] offset, second_offset;
+  logic [16:0] first_slices;  // of the first source
   logic [16:0] source_start, destination_start, key_start, value_start;
   logic [39:0] beats;  // of the instruction, for a program that has failed
 
@@ -165,6 +166,7 @@ module sequencer
       offset <= token('0, offset_register, tokens);
       second_offset <= token('0, second_offset_register, tokens);
     end
+    first_slices <= 17'(matmul.reduction_slices) - 17'(matmul.second_slices);
     key_slices <= 16'((17'(keys) + 17'(LANES - 1)) >> LANE_BITS);
     source_start <= 17'(source_given) + 17'(offset);
     destination_start <= 17'(destination_given) + 17'(destination_offset);
@@ -219,6 +221,7 @@ module sequencer
       .rows,
       .keys,
       .key_slices,
+      .first_slices,
       .source_start,
       .destination_start,
       .key_start,
@@ -290,8 +293,8 @@ module sequencer
   logic [15:0] work_address, work_stride, work_slices, work_rows;
   always_ff @(posedge clk) begin
     same_work <= work_address == source_start[15:0]
-        && (work_stride == matmul.source_stride || work_slices == 16'd1)
-        && work_slices >= matmul.reduction_slices - 16'(matmul.second_slices)
+        && (work_stride == matmul.source_stride || first_slices == 17'd1)
+        && 17'(work_slices) >= first_slices
         && work_rows >= rows;
     follow <= !with_means || (is_matmul && same_work);
   end

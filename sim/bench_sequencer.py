@@ -18,8 +18,9 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 
 from hwgen.golden.interpreter import legal
-from hwgen.program.extent import load_beats, parameter_beats, reads, writes
-from hwgen.program.fields import Buffer
+from hwgen.numerics.mean import mean_ratio
+from hwgen.program.extent import load_beats, most_rows, parameter_beats
+from hwgen.program.fields import FIELDS, Buffer
 from hwgen.program.instructions import (
     Attention,
     End,
@@ -27,10 +28,12 @@ from hwgen.program.instructions import (
     Load,
     Matmul,
     SetTokens,
+    TokenSelect,
     encode,
 )
 from hwgen.program.program import Program
 from hwgen.program.status import ErrorCode
+from hwgen.program.tokens import TOKEN_REGISTERS, resolve, selected
 from sim.lanes import idle, start_clock
 from sim.structs import enumeration, struct
 
@@ -42,6 +45,7 @@ Order = dict[str, int]
 NORMALISE_FIELDS = (
     "columns", "mean_multiplier", "epsilon", "normalise_multiplier", "normalise_shift",
 )  # fmt: skip
+SELECT_FIELDS = ("prefix", "merge", "heads", "threshold", "limit")
 GELU_FIELDS = ("gelu_one", "gelu_slope", "gelu_multiplier", "gelu_shift")
 
 
@@ -55,16 +59,42 @@ class Streams:
     error: ErrorCode = ErrorCode.NONE
 
 
+@dataclass(frozen=True)
+class Matrix:
+    """A matrix in a buffer."""
+
+    address: int
+    stride: int
+    slices: int
+    rows: int
+
+    def covers(self, other: "Matrix") -> bool:
+        """Whether the rows of ``other`` are rows of it, slice by slice."""
+        same = self.address == other.address
+        return (
+            same
+            and (self.stride == other.stride or other.slices == 1)
+            and self.slices >= other.slices
+            and self.rows >= other.rows
+        )
+
+
 @dataclass
 class Model:
     """A run: what docs/program.md says of each instruction."""
 
     program: Program
+    rng: np.random.Generator
     streams: Streams = field(default_factory=Streams)
-    tokens: list[int] = field(default_factory=lambda: [0] * 8)
-    # Address, stride, slices and rows whose statistics are there; constants of the means.
-    measured: tuple[int, int, int, int] | None = None
+    tokens: list[int] = field(default_factory=lambda: [0] * TOKEN_REGISTERS)
+    stayed: deque[int] = field(default_factory=deque)
+    """Rows that stay in each selection; no scores are looked at here."""
+    measured: Matrix | None = None
+    """Whose statistics are there."""
     normalised: tuple[int, ...] | None = None
+    """Constants of the means."""
+    with_means: Matrix | None = None
+    """Written last in WORK, means between its slices."""
 
     def run(self, instructions: Sequence[Instruction], error: ErrorCode) -> Streams:
         """``error`` comes with the last item instead of END."""
@@ -89,13 +119,11 @@ class Model:
         if beats:
             self.streams.loads.append({"kind": LOAD["LOAD_DISCARD"], "beats": beats})
 
-    def _count(self, given: int, register: int) -> int | None:
-        if not register:
-            return given
-        return self.tokens[register - 1] if register <= len(self.tokens) else None
-
-    def _step(self, op: Instruction) -> bool:
+    def _step(self, instruction: Instruction) -> bool:
         """False: the instruction is illegal."""
+        op = resolve(instruction, self.tokens)
+        if not isinstance(op, Load | SetTokens) and not legal(op, self.program):
+            return False
         match op:
             case SetTokens():
                 if op.register >= len(self.tokens):
@@ -110,30 +138,21 @@ class Model:
                     self.measured = None
                 self.streams.loads.append(order | {"beats": load_beats(op)})
             case Matmul():
-                rows = self._count(op.rows, op.rows_register)
-                if rows is None or not self._legal(op, rows, 0):
-                    return False
-                self._matmul(op, rows)
+                self._matmul(op)
             case Attention():
-                rows = self._count(op.rows, op.rows_register)
-                keys = self._count(op.keys, op.keys_register)
-                if rows is None or keys is None or not self._legal(op, rows, keys):
-                    return False
-                self._attention(op, rows, keys)
+                self._attention(op)
+            case TokenSelect():
+                stayed = self._select(op)
+                assert isinstance(instruction, TokenSelect)
+                selected(instruction, self.tokens, stayed + op.package)
         return True
 
-    def _legal(self, op: Instruction, rows: int, keys: int) -> bool:
-        destination = writes(op, rows)
-        assert destination is not None
-        return legal(op, reads(op, rows, keys), destination, self.program)
-
-    def _prepare(self, op: Matmul, rows: int) -> None:
+    def _prepare(self, op: Matmul) -> None:
         """Statistics and means, where those that are there are others."""
-        matrix = (op.source_address, op.source_stride, op.reduction_slices)
+        rows = op.rows
+        matrix = Matrix(op.source_address, op.source_stride, op.reduction_slices, rows)
         known = self.measured
-        if known is not None and op.reduction_slices == 1:
-            known = (known[0], op.source_stride, *known[2:])
-        if known is None or known[:3] != matrix or known[3] < rows:
+        if known is None or not known.covers(matrix) or known.slices != matrix.slices:
             for k in range(op.reduction_slices):
                 self.streams.items.append({
                     "kind": ITEM["ITEM_MEASURE"], "rows": rows,
@@ -141,7 +160,7 @@ class Model:
                     "source_address": op.source_address + k * op.source_stride,
                     "first_slice": k == 0, "last_slice": k == op.reduction_slices - 1,
                 })  # fmt: skip
-            self.measured = (*matrix, rows)
+            self.measured = matrix
             self.normalised = None
         constants = tuple(getattr(op, name) for name in NORMALISE_FIELDS)
         known_means = self.normalised
@@ -152,19 +171,23 @@ class Model:
             })  # fmt: skip
             self.normalised = (*constants, rows)
 
-    def _matmul(self, op: Matmul, rows: int) -> None:
-        lanes = self.program.engine.lanes
+    def _matmul(self, op: Matmul) -> None:
+        lanes, rows = self.program.engine.lanes, op.rows
         if op.normalise:
-            self._prepare(op, rows)
+            self._prepare(op)
         two = bool(op.normalise and op.residual)
         wide = op.destination_buffer in (Buffer.RESIDUAL, Buffer.OUTPUT)
+        firsts = op.reduction_slices - op.second_slices
+        source = Matrix(op.source_address, op.source_stride, firsts, rows)
+        follow = self.with_means is None or self.with_means.covers(source)
+        second_stride = 1 if op.second_broadcast else op.source_stride
         for o in range(op.output_slices):
             final: Order = {
                 "last": 1, "has_channels": 1, "by_row": 0, "narrow": not wide, "gelu": op.gelu,
                 "residual": op.residual, "target": op.destination_buffer,
                 "target_address": op.destination_address + o * op.destination_stride,
                 "target_first": o == 0, "target_last": o == op.output_slices - 1,
-                "target_base": op.destination_address,
+                "target_base": op.destination_address, "summed": op.mean, "mean": 0, "select": 0,
             }  # fmt: skip
             if op.gelu:
                 final |= {name: getattr(op, name) for name in GELU_FIELDS}
@@ -176,10 +199,16 @@ class Model:
                     "kind": ITEM["ITEM_PASS"], "rows": rows, "has_tile": 1, "first": k == 0,
                     "source": SOURCE["SOURCE_RESIDUAL" if op.normalise else "SOURCE_WORK"],
                     "source_address": op.source_address + k * op.source_stride,
-                    "last": 0, "gelu": 0, "residual": 0, "has_channels": 0,
+                    "last": 0, "gelu": 0, "residual": 0, "has_channels": 0, "summed": 0, "mean": 0,
+                    "select": 0, "broadcast": 0,
                 }  # fmt: skip
                 if not op.normalise:
-                    item["source_base"] = op.source_address
+                    item |= {"source_base": op.source_address, "follow": follow, "again": o > 0}
+                if k >= firsts:
+                    item |= {
+                        "source_address": op.second_address + (k - firsts) * second_stride,
+                        "follow": 0, "broadcast": op.second_broadcast,
+                    }  # fmt: skip
                 if k == op.reduction_slices - 1 and not two:
                     item |= final
                 self.streams.items.append(item)
@@ -193,14 +222,61 @@ class Model:
                     "source": SOURCE["SOURCE_NONE"],
                 }  # fmt: skip
                 self.streams.items.append(again | final)
+            if op.mean:
+                self._mean(rows, {
+                    "target": Buffer.WORK, "target_address": op.mean_address + o, "narrow": 1,
+                })  # fmt: skip
+        written = Matrix(op.destination_address, op.destination_stride, op.output_slices, rows)
+        if op.destination_buffer == Buffer.WORK:
+            self.with_means = written if op.mean else None
         if op.destination_buffer == Buffer.RESIDUAL:
-            self.measured = (
-                op.destination_address, op.destination_stride, op.output_slices, rows,
-            )  # fmt: skip
+            self.measured = written
             self.normalised = None
 
-    def _attention(self, op: Attention, rows: int, keys: int) -> None:
-        lanes = self.program.engine.lanes
+    def _mean(self, rows: int, target: Order) -> None:
+        """The mean of ``rows`` rows; of none it is zero, with whatever ratio."""
+        item = {
+            "kind": ITEM["ITEM_PASS"], "rows": 1, "has_tile": 0, "first": 1, "last": 1,
+            "source": SOURCE["SOURCE_NONE"], "has_channels": 0, "by_row": 1, "by_ratio": 0,
+            "gelu": 0, "residual": 0, "mean": 1, "summed": 0, "select": 0,
+        }  # fmt: skip
+        if rows:
+            ratio = mean_ratio(rows)
+            item |= {"row_multiplier": ratio.multiplier, "row_shift": ratio.shift}
+        self.streams.items.append(item | target)
+
+    def _select(self, op: TokenSelect) -> int:
+        """Returns how many rows stay."""
+        most = most_rows(op) - op.package
+        stayed = int(self.rng.integers(most - min(most, op.limit), most + 1))
+        self.stayed.append(stayed)
+        for s in range(op.slices):
+            target: Order = {
+                "target": Buffer.RESIDUAL, "target_base": op.destination_address,
+                "target_address": op.destination_address + s * op.destination_stride,
+                "target_first": s == 0, "target_last": s == op.slices - 1, "narrow": 0,
+            }  # fmt: skip
+            item = {
+                "kind": ITEM["ITEM_PASS"], "rows": op.rows, "has_tile": 0, "first": 1, "last": 1,
+                "source": SOURCE["SOURCE_NONE"], "source_base": op.score_address,
+                "source_address": op.score_address, "follow": self.with_means is None,
+                "again": s > 0,
+                "broadcast": 0, "has_channels": 0, "by_row": 1, "by_ratio": 0, "gelu": 0,
+                "residual": 1, "residual_address": op.source_address + s * op.source_stride,
+                "summed": 1, "mean": 0, "select": 1, "scored_end": op.rows - op.packages,
+                **{name: getattr(op, name) for name in SELECT_FIELDS},
+            }  # fmt: skip
+            self.streams.items.append(item | target)
+            if op.package:
+                self._mean(op.rows - stayed, target)
+        rows = stayed + op.package
+        self.measured = Matrix(op.destination_address, op.destination_stride, op.slices, rows)
+        self.normalised = None
+        return stayed
+
+    def _attention(self, op: Attention) -> None:
+        lanes, rows, keys = self.program.engine.lanes, op.rows, op.keys
+        self.with_means = None
         tiles = range(-(-keys // lanes))
         self.streams.items.append({
             "kind": ITEM["ITEM_SOFTMAX"], "exponent_multiplier": op.exponent_multiplier,
@@ -265,14 +341,12 @@ def changed(rng: np.random.Generator, program: Program) -> list[Instruction]:
     index = int(rng.choice(places))
     op = instructions[index]
     name = str(rng.choice([item.name for item in fields(op) if item.name != "opcode"]))
-    values = [0, 1, 2, 8, 9, 15]
-    if name.endswith("_buffer"):
-        values = list(Buffer)
-    elif name in ("residual", "gelu", "normalise"):
-        values = [0, 1]
-    elif "register" not in name and "shift" not in name and name != "head_slices":
-        depths = (engine.residual_depth, engine.work_depth, engine.value_depth, engine.max_rows)
-        values += [limit + step for limit in depths for step in (-1, 0, 1)] + [65535]
+    (width,) = [item.width for item in FIELDS[op.opcode] if item.name == name]
+    depths = (engine.residual_depth, engine.work_depth, engine.value_depth, engine.max_rows)
+    values = [0, 1, 2, 8, 9, 15, 16, 255]
+    values += [limit + step for limit in depths for step in (-1, 0, 1)] + [65535]
+    values = list(Buffer) if name.endswith("_buffer") else values
+    values = [value for value in values if value < 1 << width]
     instructions[index] = replace(op, **{name: int(rng.choice(values))})
     return instructions
 
@@ -287,7 +361,7 @@ class Bench:
         start_clock(dut)
         for name in (
             "instruction_valid", "instruction_error", "instruction_last", "item_ready",
-            "load_ready", "fill_ready",
+            "load_ready", "fill_ready", "selection_valid",
         ):  # fmt: skip
             getattr(dut, name).value = 0
         dut.everything_idle.value = 1
@@ -297,10 +371,20 @@ class Bench:
         dut.reset.value = 0
 
     async def run(
-        self, program: Program, instructions: Sequence[Instruction], error: ErrorCode, gaps: float
+        self,
+        program: Program,
+        instructions: Sequence[Instruction],
+        error: ErrorCode,
+        gaps: float,
+        stayed: Sequence[int] = (),
     ) -> Streams:
-        """Sends the program; receivers are busy in a share of cycles ``gaps``."""
+        """Sends the program; receivers are busy in a share of cycles ``gaps``.
+
+        Args:
+            stayed: the rows that stay in each selection.
+        """
         dut, rng = self.dut, self.rng
+        counts, decision = deque(stayed), 0  # cycles until the next count
         streams = Streams()
         ports = (
             (dut.item_valid, dut.item_ready, dut.item, struct("item_t"), streams.items),
@@ -329,6 +413,10 @@ class Bench:
             await RisingEdge(dut.clk)
             dut.everything_idle.value = int(pending == 0)  # a cycle late
             dut.items_taken.value = int(queued == 0)
+            dut.selection_valid.value = int(decision == 1)
+            count = counts.popleft() if decision == 1 else int(rng.integers(65536))
+            dut.selection_count.value = count
+            decision = max(decision - 1, 0)
             work, entered = 0, 0
             for valid, ready, port, layout, orders in ports:
                 if int(valid.value):
@@ -341,6 +429,9 @@ class Bench:
                         # Fills follow, and must not overtake an item that writes their tile.
                         if orders[-1]["kind"] == ITEM["ITEM_SOFTMAX"]:
                             assert not queued
+                        assert not decision
+                        if orders[-1]["select"] and orders[-1]["target_first"]:
+                            decision = int(rng.integers(1, 40))
             if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in TILES:
                 assert not pending
                 alone = True
@@ -363,8 +454,9 @@ class Bench:
         gaps: float = 0.0,
     ) -> ErrorCode:
         instructions = program.instructions if instructions is None else instructions
-        expected = Model(program).run(instructions, error)
-        found = await self.run(program, instructions, error, gaps)
+        model = Model(program, self.rng)
+        expected = model.run(instructions, error)
+        found = await self.run(program, instructions, error, gaps, model.stayed)
         for name in ("items", "loads", "fills"):
             wanted, got = getattr(expected, name), getattr(found, name)
             for index, (want, have) in enumerate(zip(wanted, got, strict=False)):
@@ -408,8 +500,8 @@ async def nothing_is_kept_from_run_to_run(dut: Any) -> None:
     await bench.begin()
     program = bench.cases[0]
     matmul = next(op for op in program.instructions if isinstance(op, Matmul) and op.normalise)
-    known = replace(matmul, rows=3, rows_register=0)
-    by_register = replace(matmul, rows=3, rows_register=5)
+    known = replace(matmul, rows=3, rows_register=0, source_offset_register=0)
+    by_register = replace(known, rows_register=5)
     none = ErrorCode.NONE
     assert await bench.check(program, [known, known]) == none
     assert await bench.check(program, [SetTokens(4, 2), by_register, known]) == none

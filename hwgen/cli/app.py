@@ -43,6 +43,13 @@ class VerifyLevel(StrEnum):
     RTL = "rtl"
 
 
+class CyclesLevel(StrEnum):
+    """Where the cycles of ``latency-table`` come from."""
+
+    RTL = "rtl"
+    MODEL = "model"
+
+
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
@@ -205,6 +212,48 @@ def estimate(
     from hwgen.cli.estimate import run
 
     run(directory, synth)
+
+
+@app.command("latency-table")
+def latency_table(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An ONNX file, or preset:NAME.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help="File to write, JSON.")
+    ],
+    level: Annotated[
+        CyclesLevel,
+        typer.Option("--level", help="rtl: cycles of RTL simulation. model: predicted ones."),
+    ] = CyclesLevel.RTL,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="RATIOS", help="Shares of the tokens; 1 is added.")
+    ] = "1.0,0.9,0.8,0.7,0.6,0.5",
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, max=4, help="Images of one run; 1 unless configured."),
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option("--board", help="Board name or board.yaml; zcu102 unless configured."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="Configuration, YAML.")
+    ] = None,
+) -> None:
+    """Measure how long each block takes with fewer tokens, for `hwgen prune`.
+
+    One run of RTL simulation for each keep ratio gives the cycles of all blocks and of a token
+    selector. Weights do not matter, so any images do. What was measured is kept in the cache: an
+    interrupted command goes on where it stopped.
+
+    **Examples**
+
+    `hwgen latency-table vit.onnx -o latency.json`
+
+    `hwgen latency-table preset:deit-small --batch 4 --keep 1,0.7,0.42 -o latency.json`
+    """
+    from hwgen.cli.latency_table import run
+
+    run(model, output, level.value, keep, batch, board, config)
 
 
 @app.command()

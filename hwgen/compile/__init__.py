@@ -8,7 +8,8 @@ import numpy as np
 from hwgen.compile.groups import SINGLE, Batch, order
 from hwgen.compile.layout import choose_layout
 from hwgen.compile.lower import Lowering, check_buffers
-from hwgen.compile.rows import row_counts
+from hwgen.compile.rows import expected_rows, row_counts
+from hwgen.compile.selections import regions
 from hwgen.config import Quantisation
 from hwgen.errors import ModelError
 from hwgen.ir.graph import FusedLinear, Graph, PatchEmbedding, Tokens
@@ -49,7 +50,13 @@ def compile_model(
     _stem(graph)
     scales = choose_scales(graph, calibrate(graph, calibration, progress), settings)
     return compile_scaled(
-        graph, scales, settings, engine, class_token_only=class_token_only, batch=batch
+        graph,
+        scales,
+        settings,
+        engine,
+        class_token_only=class_token_only,
+        batch=batch,
+        typical=calibration,
     )
 
 
@@ -61,9 +68,14 @@ def compile_scaled(
     *,
     class_token_only: bool = False,
     batch: Batch = SINGLE,
+    typical: np.ndarray | None = None,
 ) -> Program:
     """``compile_model`` with the scales of activations given: those of calibration, or those that
     quantisation-aware training kept.
+
+    Args:
+        typical: uint8 images (N, H, W, C) whose numbers of selected tokens decide how many images
+            of a batch are merged; where None, the largest numbers do.
 
     Raises:
         ModelError, FitError: as ``compile_model``.
@@ -73,7 +85,10 @@ def compile_scaled(
     pixels = InputLayout(image.height, image.width, image.channels, patch.patch, batch.images)
     count = len(tokens.position)
     rows = row_counts(graph, pixels.rows, count)
-    layout = choose_layout(graph, rows, class_token_only, batch, engine)
+    expected = None
+    if batch.images > 1 and regions(graph) and typical is not None:
+        expected = expected_rows(graph, rows, typical)
+    layout = choose_layout(graph, rows, class_token_only, batch, engine, expected)
     places = layout.places
     check_buffers(graph, places, engine)
     lowering = Lowering(graph, scales, places, count, batch.images, settings, engine)

@@ -7,7 +7,7 @@ stage: all of them run for a group of images, then again for the next one. Rows 
 become fewer through a network, so groups only grow.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
@@ -44,10 +44,13 @@ class Batch:
         """Images that can be a group, rising: every group of a batch is full."""
         return [size for size in range(1, self.images + 1) if self.images % size == 0]
 
-    def wish(self, rows: int, max_rows: int) -> int:
-        """The fewest images that hide a weight tile with ``rows`` rows each, and fit."""
+    def wish(self, rows: int, max_rows: int, expected: float | None = None) -> int:
+        """The fewest images that hide a weight tile with ``rows`` rows each, and fit; with
+        ``expected`` rows, where there are fewer as a rule.
+        """
         sizes = [size for size in self.sizes if size == 1 or size * rows <= max_rows]
-        return next((size for size in sizes if size * rows >= self.tile_rows), sizes[-1])
+        each = rows if expected is None else expected
+        return next((size for size in sizes if size * each >= self.tile_rows), sizes[-1])
 
 
 SINGLE = Batch()
@@ -146,20 +149,30 @@ class Arrangement:
 
 
 def wishes(
-    graph: Graph, rows: dict[str, int], single: dict[str, int], batch: Batch, max_rows: int
+    graph: Graph,
+    rows: dict[str, int],
+    single: dict[str, int],
+    batch: Batch,
+    max_rows: int,
+    expected: Mapping[str, float] | None = None,
 ) -> list[int]:
     """The group that each operation would choose for itself; ``batch.images`` where it has none.
+    ``expected`` rows are those of an ordinary image, of values that have at most ``rows``.
 
     Attention follows its keys: with groups larger than theirs, those of all images would have to
     be kept.
     """
 
+    def wish_of(name: str) -> int:
+        return batch.wish(rows[name], max_rows, expected[name] if expected else None)
+
     def wish(op: Op) -> int:
         match op:
             case FusedLinear():
-                return batch.wish(1 if op.output in single else rows[op.output], max_rows)
+                name = op.output
+                return batch.wish(1, max_rows) if name in single else wish_of(name)
             case Attention():
-                return batch.wish(rows[op.key], max_rows)
+                return wish_of(op.key)
             case _:
                 return batch.images
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which rows are computed, for how many images at once, and where they lie."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwgen.compile.groups import Arrangement, Batch, arrange, wishes
@@ -25,8 +26,10 @@ def choose_layout(
     class_token_only: bool,
     batch: Batch,
     engine: EngineConfig,
+    expected: Mapping[str, float] | None = None,
 ) -> Layout:
-    """The layout that keeps the array busy for the shortest time.
+    """The layout that keeps the array busy for the shortest time, with ``expected`` rows where
+    images have different ones.
 
     With ``class_token_only`` rows that nothing reads are left out, but only where that saves time:
     single rows that do not lie together cost a weight tile for each image.
@@ -40,15 +43,20 @@ def choose_layout(
     queries = {op.query for op in graph.ops if isinstance(op, Attention)}
     fewer = {name: row for name, row in single.items() if name not in queries}
     choices = (single, fewer, {}) if single else ({},)
-    layouts = [_layout(graph, rows, choice, batch, engine) for choice in choices]
+    layouts = [_layout(graph, rows, choice, batch, engine, expected) for choice in choices]
     return min(layouts, key=lambda layout: _cycles(graph, layout, batch, engine.lanes))
 
 
 def _layout(
-    graph: Graph, rows: dict[str, int], single: dict[str, int], batch: Batch, engine: EngineConfig
+    graph: Graph,
+    rows: dict[str, int],
+    single: dict[str, int],
+    batch: Batch,
+    engine: EngineConfig,
+    expected: Mapping[str, float] | None,
 ) -> Layout:
     """Groups as large as is useful, or as the buffers take, and a place for every value."""
-    limits = wishes(graph, rows, single, batch, engine.max_rows)
+    limits = wishes(graph, rows, single, batch, engine.max_rows, expected)
     while True:
         arrangement = arrange(graph, rows, single, limits)
         try:

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many rows each value has, and which of them anything ever reads."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
+from hwgen.compile.selections import depths
 from hwgen.ir.graph import (
     Attention,
     FusedLinear,
@@ -13,6 +18,7 @@ from hwgen.ir.graph import (
     Tokens,
     inputs_of,
 )
+from hwgen.ir.selections import selections
 
 
 def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
@@ -35,6 +41,20 @@ def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
             case SelectTokens():
                 rows[op.output] = _kept(op, rows[op.input])
     return rows
+
+
+def expected_rows(graph: Graph, rows: Mapping[str, int], images: np.ndarray) -> dict[str, float]:
+    """Mean rows of every value over uint8 ``images`` (N, height, width, channels), by the float
+    graph.
+    """
+    found = [[one.written for one in each] for each in selections(graph, images)]
+    means = [float(mean) for mean in np.mean(found, axis=0)]
+    depth = depths(graph)
+    selected = {op.output: d for op in graph.ops if (d := depth[op.output])}
+    return {
+        name: means[selected[name] - 1] if name in selected and count > 1 else float(count)
+        for name, count in rows.items()
+    }
 
 
 def _kept(op: SelectTokens, rows: int) -> int:

@@ -9,6 +9,7 @@ around a product in the fabric; Vivado moves most of them into the DSP slice.
 
 from hwgen.estimate.block_ram import bram36
 from hwgen.estimate.usage import Usage
+from hwgen.golden.select import most_heads
 from hwgen.program.engine import EngineConfig
 
 CASCADE = 8
@@ -71,6 +72,17 @@ def softmax(engine: EngineConfig) -> Usage:
     return Usage(lut=73, ff=41) * engine.lanes + Usage(
         lut=350, ff=630, dsp=3 + 4, bram36=bram36(8 + 8, rows) + bram36(23, rows)
     )
+
+
+def token_selection(engine: EngineConfig) -> Usage:
+    """Decision over rows, and the sums that means are made of.
+
+    A head has two sigmoids, its share of the products, and a place in the adder trees, which take as
+    many heads as there can be.
+    """
+    heads = most_heads(engine.lanes)
+    decision = Usage(lut=153, ff=174) * heads + Usage(lut=1200, ff=1320)
+    return decision + Usage(lut=29, ff=43) * engine.lanes
 
 
 def row_pipeline(engine: EngineConfig) -> Usage:

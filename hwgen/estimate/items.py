@@ -57,6 +57,7 @@ class Item:
 
     Attributes:
         settled: it reads what has arrived completely, not row by row behind its writer.
+        again: items before it have waited for what it reads.
         decides: with its last row the rows that the instruction writes are known.
     """
 
@@ -69,6 +70,7 @@ class Item:
     channels: bool = False
     target: tuple[Place, int] = (Place.NOTHING, 0)
     settled: bool = False
+    again: bool = False
     decides: bool = False
 
 
@@ -89,6 +91,9 @@ class Sequencer:
         self._measured_rows = 0
         self._normalised: NormaliseConstants | None = None
         self._normalised_rows = 0
+        # The matrix in the work buffer that was written with the means of its slices: a reader
+        # that would follow another one waits for all of it.
+        self._averaged: tuple[int, int, int, int] | None = None
 
     def loaded(self, buffer: Buffer) -> None:
         """A LOAD wrote to ``buffer``."""
@@ -102,8 +107,10 @@ class Sequencer:
         if op.normalise:
             yield from self._normalise(op)
         target = (_PLACES[op.destination_buffer], op.destination_address)
+        first = op.reduction_slices - op.second_slices
+        behind = self._behind_means(op.source_address, op.source_stride, first, rows)
         two_passes = bool(op.normalise and op.residual)
-        for _ in range(op.output_slices):
+        for part in range(op.output_slices):
             for k in range(op.reduction_slices):
                 final = k == op.reduction_slices - 1
                 last = final and not two_passes
@@ -113,7 +120,7 @@ class Sequencer:
                     Kind.PASS, rows, source, tile=Tile(beats, parameters), last=last,
                     channels=last, target=target,
                     residual=op.residual_address if op.residual and last else None,
-                    settled=k >= op.reduction_slices - op.second_slices,
+                    settled=behind or k >= first, again=part > 0,
                 )  # fmt: skip
             if two_passes:
                 yield Item(
@@ -122,11 +129,22 @@ class Sequencer:
                 )  # fmt: skip
             if op.mean:
                 yield Item(Kind.SUM, 1, last=True, target=(Place.WORK, op.mean_address))
+        if op.destination_buffer == Buffer.WORK:
+            where = (op.destination_address, op.destination_stride, op.output_slices, rows)
+            self._averaged = where if op.mean else None
         if op.destination_buffer == Buffer.RESIDUAL:
             stride = op.destination_stride if op.output_slices > 1 else 0
             self._measured = (op.destination_address, stride, op.output_slices)
             self._measured_rows = rows
             self._normalised = None
+
+    def _behind_means(self, address: int, stride: int, slices: int, rows: int) -> bool:
+        """Whether a matrix must have arrived because means came between it and its reader."""
+        if self._averaged is None:
+            return False
+        base, apart, most_slices, most_rows = self._averaged
+        same = base == address and (apart == stride or most_slices == 1)
+        return not (same and slices <= most_slices and rows <= most_rows)
 
     def _normalise(self, op: Matmul) -> Iterator[Item]:
         rows = op.rows
@@ -164,13 +182,17 @@ class Sequencer:
                         Kind.PASS, op.rows, scores, tile=Tile(source=Place.VALUE),
                         last=key == key_tiles[-1], target=target,
                     )  # fmt: skip
+        self._averaged = None
 
     def select(self, op: TokenSelect, written: int) -> Iterator[Item]:
         """Slice by slice; ``written`` rows, the package token among them."""
-        source = (Place.RESIDUAL, op.source_address)
+        scores = (Place.WORK, op.score_address)
         target = (Place.RESIDUAL, op.destination_address)
         for part in range(op.slices):
-            yield Item(Kind.SELECT, op.rows, source, last=True, target=target, decides=part == 0)
+            yield Item(
+                Kind.SELECT, op.rows, scores, last=True, target=target, again=part > 0,
+                settled=self._averaged is not None, decides=part == 0,
+            )  # fmt: skip
             if op.package:
                 yield Item(Kind.SUM, 1, last=True, target=target)
         stride = op.destination_stride if op.slices > 1 else 0

@@ -81,9 +81,9 @@ class Latency:
     @property
     def after_decision(self) -> int:
         """Issue of the last row of a token selection's first slice to the row count."""
-        return READ + TOKEN_DECISION + 2
+        return READ + TOKEN_DECISION
 
     @property
-    def mean_ratio(self) -> int:
-        """The row count to the ratio of the mean of all rows dropped."""
-        return MEAN_RATIO
+    def after_count(self) -> int:
+        """The row count to the issue of the mean of the rows dropped: its ratio is found."""
+        return 2 + MEAN_RATIO + 1

@@ -24,6 +24,7 @@ def predict_resources(engine: EngineConfig, *, ultra_ram: bool = False) -> Resou
             "epilogue": datapath.epilogue(engine),
             "layer_norm": datapath.layer_norm(engine),
             "softmax": datapath.softmax(engine),
+            "token_selection": datapath.token_selection(engine),
             "residual_buffer": memories.residual_buffer(engine, ultra=ultra_ram),
             "work_buffer": memories.work_buffer(engine, ultra=ultra_ram),
             "value_buffer": memories.value_buffer(engine),

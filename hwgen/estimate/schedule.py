@@ -22,6 +22,8 @@ SQUARE_WRITE = 3
 """Last vector of a tile read from its buffer to the tile being whole in the square."""
 SQUARE_READ = 3
 """A vector read from the square to the array's weight port."""
+AFTER_SUM = 4
+"""From the start of an item to that of one that has neither tile nor source to wait for."""
 WALK = 3
 """Decoding an instruction up to its first item, with nothing before it under way."""
 
@@ -111,6 +113,8 @@ class Schedule:
         self.wait(arrival.ready - min(late, arrival.starved), Cause.TILE_LOAD)
         self.wait(arrival.ready, Cause.MEMORY)
         until, cause = self._dependency(item)
+        if item.tile is None and item.kind in (Kind.PASS, Kind.SELECT, Kind.SUM):
+            until = max(until, self._starts[-1] + AFTER_SUM)
         self.wait(until, cause)
         start = self.free
         self._starts.append(start)
@@ -144,7 +148,7 @@ class Schedule:
             place, base = item.source
         elif not item.last:
             return 0
-        self._summed = last + 1 + self._latency.after_sum
+        self._summed = last + self._latency.after_sum
         self._writers[place] = self._writer(item, first, last, place, base)
         if place in (Place.WORK, Place.VALUE):
             writes = self._work_writes if place is Place.WORK else self._value_writes
@@ -193,20 +197,27 @@ class Schedule:
             case Kind.SOFTMAX:
                 return self._follows(Place.WORK, None), Cause.SOFTMAX
             case Kind.SELECT:
-                settled = self._follows(Place.WORK, None), self._follows(*item.source)
-                return max(settled), Cause.PIPELINE
+                return self._selection(item), Cause.PIPELINE
             case Kind.SUM:
-                return max(self._summed, self._counted + self._latency.mean_ratio), Cause.PIPELINE
+                counted = self._counted + self._latency.after_count
+                return max(self._summed, counted) - 1, Cause.PIPELINE
         until = 0
         if item.source[0] is Place.RESIDUAL:
             until = self._normalised + 1 + self._latency.after_normalise
-        elif item.source[0] is not Place.NOTHING:
+        elif item.source[0] is not Place.NOTHING and not item.again:
             until = self._follows(item.source[0], None if item.settled else item.source[1])
         if item.source[0] is Place.SCORES and self._exponentials > until:
             return self._exponentials, Cause.SOFTMAX
         if item.residual is not None:
             until = max(until, self._follows(Place.RESIDUAL, item.residual))
         return until, Cause.PIPELINE
+
+    def _selection(self, item: Item) -> int:
+        """Scores may be followed row by row; what is selected must be there."""
+        if item.again:
+            return 0
+        scores = self._follows(item.source[0], None if item.settled else item.source[1])
+        return max(scores, self._follows(Place.RESIDUAL, None))
 
     def _tile(self, tile: Tile) -> _Arrival:
         """Brings a tile into the shadow weights."""

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from hwgen.frontend.builder import Builder
-from hwgen.frontend.names import label, shared_parent, value_name
+from hwgen.frontend.names import given_name, label, shared_parent, value_name
 from hwgen.frontend.refusal import Refused
 from hwgen.frontend.values import Known, Matrix, Probabilities, Scores, View, in_order
 from hwgen.ir.graph import Attention
@@ -54,7 +54,7 @@ def mix(builder: Builder, node: ir.Node, probabilities: View, value: View) -> Vi
     columns = _joined(builder, value, "value")
     makers = [builder.producer(made).name for made in (parts.query, parts.key, columns)]
     op = Attention(
-        shared_parent(makers) or label(node),
+        given_name(node) or shared_parent(makers) or label(node),
         parts.query.name,
         parts.key.name,
         columns.name,

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from hwgen.frontend.builder import Builder
-from hwgen.frontend.names import label, value_name
+from hwgen.frontend.names import given_name, label, value_name
 from hwgen.frontend.operands import constant_at, view_at
 from hwgen.frontend.refusal import Refused
 from hwgen.frontend.values import Known, Matrix, Pixels, Scores, View, spread
@@ -73,7 +73,7 @@ def _add_constant(builder: Builder, node: ir.Node, x: View, constant: np.ndarray
             op = replace(producer, output=output, position=producer.position + rows)
         case PatchEmbedding():
             none = np.zeros((0, x.source.columns), np.float32)
-            op = Tokens("tokens", producer.output, output, none, rows)
+            op = Tokens(given_name(node) or "tokens", producer.output, output, none, rows)
         case _:
             raise Refused(
                 f"it adds a constant of shape {constant.shape} to the output of '{producer.name}'",

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from hwgen.frontend.builder import Builder
-from hwgen.frontend.names import label, value_name
+from hwgen.frontend.names import given_name, label, value_name
 from hwgen.frontend.operands import constant_at, optional_at, vector, view_at
 from hwgen.frontend.refusal import Refused
 from hwgen.frontend.values import Known, Pixels, View
@@ -86,5 +86,6 @@ def concat(builder: Builder, node: ir.Node, operands: Sequence[Known]) -> View:
     elif not isinstance(producer, PatchEmbedding):
         raise Refused("it joins tokens inside the network", "hwgen joins them before block one")
     position = np.concatenate([np.zeros_like(tokens[0]), position])
-    op = Tokens("tokens", matrix.name, value_name(node), class_token, position)
+    name = given_name(node) or "tokens"
+    op = Tokens(name, matrix.name, value_name(node), class_token, position)
     return builder.view(op, (builder.batch, len(position), matrix.columns))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from hwgen.frontend import attention, elementwise, embedding, layers
+from hwgen.frontend import attention, elementwise, embedding, layers, selector
 from hwgen.frontend.builder import Builder
 from hwgen.frontend.operands import view_at
 from hwgen.frontend.refusal import Refused
@@ -66,4 +66,5 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("", "Where"): _where,
     (DOMAIN, "Gelu"): layers.gelu,
     (DOMAIN, "Normalize"): layers.normalize,
+    (selector.DOMAIN, selector.OPERATOR): selector.token_selector,
 }

@@ -10,12 +10,25 @@ import onnx_ir as ir
 
 from hwgen.ir.graph import Op
 
+NAME_KEY = "hwgen.name"
+"""Metadata of a node that names the operation it belongs to, as ``write_onnx`` notes it down."""
+
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 def label(node: ir.Node) -> str:
     """The module that ``node`` was exported from, as far as the file says; else its own name."""
-    return _scope(node) or _module_of_parameter(node) or str(node.name or value_name(node))
+    return (
+        given_name(node)
+        or _scope(node)
+        or _module_of_parameter(node)
+        or str(node.name or value_name(node))
+    )
+
+
+def given_name(node: ir.Node) -> str:
+    """The name that the file gives the operation outright; empty where it does not."""
+    return node.metadata_props.get(NAME_KEY, "")
 
 
 def value_name(node: ir.Node) -> str:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts an ONNX model into the form the translator reads.
 
-Functions are inlined and nodes without effect removed. A LayerNorm or GELU that an exporter has
-spelled out in arithmetic becomes one node again, in hwgen's own domain:
+Functions are inlined, but for token selectors, and nodes without effect removed. A LayerNorm or
+GELU that an exporter has spelled out in arithmetic becomes one node again, in hwgen's own domain:
 
 - ``hwgen.Normalize(x)``, attributes ``epsilon`` and ``axis``: mean 0, variance 1, no affine part;
 - ``hwgen.Gelu(x)``: the exact GELU.
@@ -20,7 +20,7 @@ from onnx_ir.passes.common import (
 )
 from onnxscript.rewriter import RewriteRule, RewriteRuleSet, pattern
 
-DOMAIN = "hwgen"
+from hwgen.frontend.selector import DOMAIN, is_selector
 
 _Build = Callable[[Any], Any]
 
@@ -115,7 +115,7 @@ _NORMALIZE = [RewriteRule(axis, _replace_normalize) for axis in (_axis_attribute
 
 def rewrite(model: ir.Model) -> None:
     """Simplifies ``model`` in place; what it cannot simplify it leaves as it is."""
-    InlinePass()(model)
+    InlinePass(lambda function: not is_selector(function.domain, function.name))(model)
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     RewriteRuleSet(_QUOTIENT, commute=True).apply_to_model(model)
     RewriteRuleSet(_GELU, commute=True).apply_to_model(model)

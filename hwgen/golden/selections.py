@@ -90,9 +90,15 @@ def rows_written(run: tuple[Selection, ...]) -> tuple[int, ...]:
     return tuple(selection.written for selection in run)
 
 
-def selector_name(label: str) -> str:
-    """The selector whose TOKEN_SELECT has this label."""
-    return label.partition(" of image")[0].removesuffix(" select")
+def operation(label: str) -> str:
+    """The operation that an instruction with this label is for, whatever the images."""
+    return label.partition(" of image")[0]
+
+
+def of_selector(label: str, selector: str) -> bool:
+    """Whether an instruction with this label is for the selector, or for a layer inside it."""
+    name = operation(label)
+    return name == selector or name.startswith(f"{selector}.")
 
 
 def stages(program: Program, run: tuple[Selection, ...]) -> list[Stage]:
@@ -107,7 +113,7 @@ def stages(program: Program, run: tuple[Selection, ...]) -> list[Stage]:
         assert isinstance(op, TokenSelect)
         if not op.heads:
             continue
-        name, rows = selector_name(program.labels[selection.index]), len(selection.kept)
+        name, rows = operation(program.labels[selection.index]), len(selection.kept)
         image = images[name]
         images[name] += 1
         # Of each row the patch it is, -1 where it is none.

@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 
 from hwgen.errors import ModelError
 from hwgen.ir.edit import reading
-from hwgen.ir.graph import Attention, Graph, LayerNorm, Linear, Op, TokenSelector, inputs_of
+from hwgen.ir.graph import (
+    Attention,
+    Graph,
+    LayerNorm,
+    Linear,
+    Op,
+    Tokens,
+    TokenSelector,
+    inputs_of,
+)
+from hwgen.ir.selector import fault
 
 
 @dataclass(frozen=True)
@@ -78,12 +88,11 @@ def _block(graph: Graph, attention: Attention) -> Block:
 
 
 def _check_fit(graph: Graph, number: int, block: Block, selector: TokenSelector) -> None:
-    columns, (heads, _, size) = len(selector.gamma), selector.local_weight.shape
-    if (columns, heads * size) != (block.columns, block.columns):
+    (tokens,) = (op for op in graph.ops if isinstance(op, Tokens))
+    wrong = fault(selector, len(tokens.position), block.columns)
+    if wrong is not None:
         raise ModelError(
-            f"{graph.name}: the token selector for block {number} takes {columns} columns in "
-            f"{heads} heads of {size}; the block has {block.columns} columns. Make a selector of "
-            "that size."
+            f"{graph.name}: the token selector for block {number} does not fit: {wrong}."
         )
 
 

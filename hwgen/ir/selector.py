@@ -64,3 +64,47 @@ def most_rows(op: TokenSelector | SelectTokens, rows: int) -> int:
     tokens = rows - op.prefix - op.packages
     kept = tokens if op.limit is None else min(tokens, op.limit)
     return op.prefix + kept + (op.packages if op.package == "kept" else 0) + 1
+
+
+def fault(op: TokenSelector, rows: int, columns: int) -> str | None:
+    """What is wrong with a selector that reads at most ``rows`` of ``columns``; None if nothing."""
+    if op.package not in ("merged", "kept"):
+        return f"its package tokens are '{op.package}'; they can be 'merged' or 'kept'"
+    if op.activation not in ("gelu", "relu"):
+        return f"its activation is '{op.activation}'; it can be 'gelu' or 'relu'"
+    if op.heads < 1 or columns % op.heads:
+        return f"its {op.heads} heads do not divide {columns} columns"
+    if not 0 <= op.threshold <= 1:
+        return f"its threshold is {op.threshold:g}; scores are between 0 and 1"
+    if min(op.prefix, op.packages) < 0 or op.prefix + op.packages > rows:
+        return f"{op.prefix} class and {op.packages} package tokens do not fit its {rows} rows"
+    heads, size = op.heads, columns // op.heads
+    features, first, second, hidden = (
+        weight.shape[-2] if weight.ndim > 1 else 0
+        for weight in (
+            op.local_weight,
+            op.hidden1_weight,
+            op.hidden2_weight,
+            op.importance_hidden_weight,
+        )
+    )
+    expected = {
+        "gamma": (columns,),
+        "beta": (columns,),
+        "local_weight": (heads, features, size),
+        "local_bias": (heads, features),
+        "hidden1_weight": (heads, first, 2 * features),
+        "hidden1_bias": (heads, first),
+        "hidden2_weight": (heads, second, first),
+        "hidden2_bias": (heads, second),
+        "score_weight": (heads, 2, second),
+        "score_bias": (heads, 2),
+        "importance_hidden_weight": (hidden, heads),
+        "importance_hidden_bias": (hidden,),
+        "importance_weight": (heads, hidden),
+        "importance_bias": (heads,),
+    }
+    for name, shape in expected.items():
+        if (found := getattr(op, name).shape) != shape:
+            return f"its {name} has shape {found}, not {shape}"
+    return None

@@ -30,7 +30,7 @@ from hwgen.ir.graph import (
     TokenSelector,
     inputs_of,
 )
-from hwgen.prune.rows import ROW_WISE, single_rows
+from hwgen.prune.rows import single_rows
 from hwgen.prune.selector import MultiHeadSelector, Selection
 
 SPARE = 0.25

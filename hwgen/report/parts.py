@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from hwgen.golden.selections import selector_name
+from hwgen.golden.selections import of_selector, operation
 from hwgen.program.fields import Buffer
 from hwgen.program.instructions import Attention, End, Instruction, Matmul, TokenSelect
 
@@ -62,11 +62,12 @@ def parts(instructions: Sequence[Instruction], labels: Sequence[str]) -> list[tu
 def selectors_of(instructions: Sequence[Instruction], labels: Sequence[str]) -> list[str]:
     """The token selector that each instruction is of; empty: of none."""
     names = [
-        selector_name(label)
+        operation(label)
         for op, label in zip(instructions, labels, strict=True)
         if isinstance(op, TokenSelect) and op.heads
     ]
-    return [next((n for n in names if label.startswith(f"{n} ")), "") for label in labels]
+    names = list(dict.fromkeys(names))
+    return [next((n for n in names if of_selector(label, n)), "") for label in labels]
 
 
 def _part(op: Matmul, previous: str, blocks: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hwgen.estimate.cycles import estimate_cycles
 from hwgen.estimate.timing import Timing
-from hwgen.golden.selections import Selection, Stage, rows_written, stages
+from hwgen.golden.selections import Selection, Stage, of_selector, rows_written, stages
 from hwgen.program.program import Program
 from hwgen.report.parts import SELECTOR
 from hwgen.report.schema import (
@@ -156,7 +156,7 @@ def _digits(bits: np.ndarray) -> str:
 
 def _of(name: str, instructions: Sequence[InstructionReport]) -> list[InstructionReport]:
     """The instructions of a selector."""
-    return [i for i in instructions if i.part == SELECTOR and i.label.startswith(f"{name} ")]
+    return [i for i in instructions if i.part == SELECTOR and of_selector(i.label, name)]
 
 
 def _cycles(name: str, instructions: Sequence[InstructionReport]) -> int:

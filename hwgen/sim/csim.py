@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit.testbench_data import bench_files
+from hwgen.emit.testbench_data import Written, bench_files
 from hwgen.errors import DataError, ToolError
 from hwgen.program.program import Program
 from hwgen.sim.csim_build import compile_sources, read_sources, select_sources
@@ -99,7 +99,7 @@ def trace_csim(
     source: Path | Mapping[str, bytes],
     program: Program,
     beats: np.ndarray,
-    trace: Sequence[np.ndarray],
+    trace: Sequence[Written],
     *,
     run: int = 0,
     timeout_s: float = RUN_TIMEOUT_S,

@@ -30,6 +30,8 @@ PARTS = {
     "statistics": "layer_norm",
     "statistics_memory": "layer_norm",
     "softmax": "softmax",
+    "token_decision": "token_selection",
+    "row_sums": "token_selection",
     "residual": "residual_buffer",
     "work": "work_buffer",
     "value": "value_buffer",

@@ -40,10 +40,12 @@ void compare(const Destination& d, Read read) {
     context.compared += i;
 }
 
-void trace(unsigned index, const Vector16* residual, const Vector8* work, const Vector8* value) {
+void trace(unsigned index, unsigned rows, const Vector16* residual, const Vector8* work,
+           const Vector8* value) {
     for (const Destination& d : context.destinations) {
         if (d.index != index) continue;
         ++context.traced;
+        expect(at("run", context.run) + at(" instruction", index) + " rows", d.rows, rows);
         compare(d, [&](unsigned vector, unsigned lane) -> int {
             switch (d.buffer) {
                 case BUFFER_RESIDUAL: return residual[vector].lane[lane];

@@ -2,18 +2,24 @@
 """Each C++ kernel against its golden function, every input where the domain allows it."""
 
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from hwgen.golden.matmul import LayerParameters, pack_parameters
+from hwgen.golden.select import kept_rows, most_heads, token_select
 from hwgen.numerics.fixed_point import INT8_MAX, INT16_MAX, Ratio, ratio_from, requantise, saturate
 from hwgen.numerics.gelu import GeluConstants, gelu, gelu_constants, gelu_int8
 from hwgen.numerics.layer_norm import NormaliseConstants, mean_multiplier, normalise
+from hwgen.numerics.mean import MOST_ROWS, mean_ratio
 from hwgen.numerics.piecewise import inverse_sqrt, reciprocal
+from hwgen.numerics.sigmoid import sigmoid
 from hwgen.numerics.softmax import exponential_table, softmax
 from hwgen.program.engine import EngineConfig
+from hwgen.program.extent import most_rows
+from hwgen.program.instructions import TokenSelect, encode
 
 LANES = pytest.mark.parametrize("lanes", [16, 64])
 EVERY_INT16 = np.arange(-INT16_MAX, INT16_MAX + 1)
@@ -251,6 +257,68 @@ def test_epilogue(build: Any, lanes: int) -> None:
         for row in zip(sums.astype("<i4"), operand.astype("<i2"), expected, strict=True):
             parts += [row[0], row[1], row[2].astype("<i2")]
     build("test_epilogue", EngineConfig(lanes=lanes)).passes(*parts)
+
+
+@LANES
+def test_mean(build: Any, lanes: int) -> None:
+    rng = np.random.default_rng(8)
+    ratios = [mean_ratio(count) for count in range(1, MOST_ROWS + 1)]
+    parts: list[Any] = [np.array([(r.multiplier, r.shift) for r in ratios], "<u2")]
+    for count in [1, 2, 3, MOST_ROWS - 1, MOST_ROWS, *rng.integers(1, MOST_ROWS, 200)]:
+        sums = rng.integers(-INT16_MAX, INT16_MAX + 1, lanes) * count
+        sums[:2] = INT16_MAX * count, -INT16_MAX * count
+        sums[2:5] = rng.integers(-4, 5, 3)  # ties, and near zero
+        ratio = ratios[count - 1]
+        means = requantise(sums, ratio.multiplier, ratio.shift, INT16_MAX)
+        parts += [struct.pack("<I", count), sums.astype("<i4"), means.astype("<i2")]
+    build("test_mean", EngineConfig(lanes=lanes)).passes(*parts)
+
+
+@LANES
+def test_token_select(build: Any, lanes: int) -> None:
+    """Every row is kept and dropped somewhere, in place, below the source and apart from it."""
+    rng = np.random.default_rng(9)
+    depth = 120
+    engine = EngineConfig(lanes=lanes, max_rows=30, residual_depth=depth, work_depth=40)
+    parts: list[Any] = [sigmoid(np.arange(-128, 128)).astype("<u2")]
+    for number in range(60):
+        rows = int(rng.integers(1, 31))
+        prefix = int(rng.integers(0, min(rows, 2) + 1))
+        slices, stride = int(rng.integers(1, 3)), 31
+        source = int(rng.integers(0, depth - stride * (slices - 1) - rows))
+        target = [source, int(rng.integers(0, source + 1)), depth - 31][number % 3]
+        if number % 3 == 2:
+            slices, source = 1, min(source, depth - 31 - rows)
+        op = TokenSelect(
+            rows=rows,
+            rows_register=0,
+            source_address=source,
+            source_stride=stride,
+            destination_address=target,
+            destination_stride=stride,
+            slices=slices,
+            score_address=int(rng.integers(0, 41 - rows)),
+            heads=int(rng.integers(0, most_heads(lanes) + 1)),
+            threshold=int(rng.choice([0, 200, 256, 300, 512, 65535])),
+            limit=int(rng.choice([0, 5, 65535])),
+            prefix=prefix,
+            count_register=0,
+            packages=int(rng.integers(0, min(rows - prefix, 3) + 1)),
+            package=int(rng.integers(2)),
+            merge=int(rng.integers(2)),
+        )
+        if most_rows(op) == 0 or source + stride * (slices - 1) + most_rows(op) > depth:
+            op = replace(op, prefix=1, packages=0, limit=max(rows - 2, 0))
+        residual = rng.integers(-INT16_MAX, INT16_MAX + 1, (depth, lanes))
+        scores = rng.normal(0, rng.uniform(1, 90), (rows, lanes)).clip(-128, 127).astype(np.int8)
+        kept = kept_rows(op, scores)
+        after = residual.copy()
+        for s in range(slices):
+            result = token_select(op, residual[source + s * stride :][:rows], kept)
+            after[target + s * stride :][: len(result)] = result
+        parts += [encode(op), residual.astype("<i2"), scores]
+        parts += [struct.pack("<I", len(result)), kept.astype(np.uint8), after.astype("<i2")]
+    build("test_token_select", engine).passes(*parts)
 
 
 def test_stream_keeps_order_and_reports_misuse(build: Any) -> None:

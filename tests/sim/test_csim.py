@@ -80,13 +80,13 @@ def test_every_instruction_equals_the_golden_one(
     # Every one is really compared: a change in any is found, and named.
     labels = [label for label in program.labels if label not in ("rows", "end")]
     for index, label in enumerate(labels):
-        wrong = [values.copy() for values in trace]
-        wrong[index][-1, -1, 3] += 1
-        slices, rows, _ = wrong[index].shape
+        wrong = [replace(item, vectors=item.vectors.copy()) for item in trace]
+        wrong[index].vectors[-1, -1, 3] += 1
+        slices, rows, _ = wrong[index].vectors.shape
         found = trace_csim(files, program, beats, wrong, run=4)
         number = program.labels.index(label)
         place = f"image 4, instruction {number} ({label}), slice {slices - 1}, row {rows - 1}"
-        value = int(trace[index][-1, -1, 3])
+        value = int(trace[index].vectors[-1, -1, 3])
         assert found == f"{place}, lane 3: expected {value + 1}, found {value}"
 
 
