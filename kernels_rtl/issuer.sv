@@ -248,7 +248,7 @@ module issuer
       until_last <= '0;
       since_first <= '0;
       since_normalise <= '0;
-      since_start <= '0;
+      since_start <= '1;
       until_gelu <= '0;
       until_mean <= '0;
     end

@@ -26,6 +26,7 @@ SLACK = 4
 """Cycles in which the issuer finds that an item may start, and starts it."""
 
 FAR = -1000  # a cycle long ago
+MEANS = 5000  # address of a vector that is no row of a matrix
 
 Item = dict[str, int]
 
@@ -57,10 +58,13 @@ class Distances:
 
     normalise = 2 + (6 + 9 + 3) + 2
     sums = 2 + 2
+    summed = 16 + 2 + 1
 
 
 def random_items(rng: np.random.Generator, count: int) -> Iterator[Item]:
-    """Mostly of few rows; a pass without a source follows one that leaves its sums."""
+    """Mostly of few rows; a pass without a source follows one that leaves its sums, a mean the rows
+    that it is of.
+    """
 
     def place(name: str) -> Item:
         """A slice of a matrix; of strides there are several."""
@@ -72,12 +76,29 @@ def random_items(rng: np.random.Generator, count: int) -> Iterator[Item]:
         chosen = int(rng.integers(1, 3))
         return {f"gelu_{name}": chosen for name in GELU}
 
-    kinds = [PASS] * 6 + [MEASURE, NORMALISE, SOFTMAX]
+    def selection(rows: int) -> Iterator[Item]:
+        """Some slices, their passes right behind each other or each with a mean."""
+        mean, target = rng.random() < 0.5, place("target")
+        for again in range(int(rng.integers(1, 4))):
+            target |= {"last": 1, "target": int(Buffer.RESIDUAL)}
+            yield {
+                "kind": PASS, "rows": rows, "source": none, "select": 1, "residual": 1, "summed": 1,
+                "again": int(again > 0), "follow": int(rng.random() < 0.7), **place("source"),
+                **place("residual"), **target,
+            }  # fmt: skip
+            if mean:
+                yield {"kind": PASS, "rows": 1, "source": none, "mean": 1} | target
+
+    none = SOURCE["SOURCE_NONE"]
+    kinds = [PASS] * 7 + [MEASURE, NORMALISE, SOFTMAX]
     for _ in range(count):
         rows = int(rng.integers(1, 9)) if rng.random() < 0.8 else int(rng.integers(9, 121))
         item = {"kind": int(rng.choice(kinds)), "rows": rows} | place("source")
         if item["kind"] != PASS:
             yield item
+            continue
+        if rng.random() < 0.15:
+            yield from selection(rows)
             continue
         target = int(rng.choice([*Buffer, SCORES]))
         end: Item = {"last": 1, "target": target} | place("target")
@@ -89,12 +110,19 @@ def random_items(rng: np.random.Generator, count: int) -> Iterator[Item]:
             end |= {"residual": 1} | place("residual")
         sources = ("SOURCE_WORK", "SOURCE_RESIDUAL", "SOURCE_SCORES")
         item |= {"source": SOURCE[str(rng.choice(sources))], "has_tile": int(rng.random() < 0.8)}
+        item["follow"] = int(rng.random() < 0.9)
+        if item["source"] == SOURCE["SOURCE_WORK"] and rng.random() < 0.2:
+            item |= {"follow": 0, "broadcast": 1, "source_address": MEANS}
         choice = rng.random()
         if choice < 0.2:
             yield item
-            yield {"kind": PASS, "rows": rows, "source": SOURCE["SOURCE_NONE"]} | end
+            yield {"kind": PASS, "rows": rows, "source": none} | end
         elif choice < 0.4:
             yield item
+        elif target == Buffer.WORK and choice < 0.7:
+            yield item | end | {"summed": 1}
+            mean = {"kind": PASS, "rows": 1, "source": none, "mean": 1, "last": 1}
+            yield mean | {"target": target, "target_address": MEANS}
         else:
             yield item | end
 
@@ -126,7 +154,9 @@ class Writer:
 
     base: int
     address: int
-    rows: list[int]  # cycles in which they were issued
+    count: int  # of its rows
+    rows: list[int]  # cycles in which they were issued, then those of their means
+    select: bool  # which row lies where is not known here
 
 
 @dataclass
@@ -143,6 +173,8 @@ class Model:
     normalise: int = 0  # the first cycle after reset counts as one
     gelu: tuple[int, int] = (FAR, 0)
     """The last row with GELU and its constants."""
+    summed: int = FAR
+    """The last row that was summed."""
 
     def needs(self, item: Item) -> list[Need]:
         away, count = self.away, item["rows"]
@@ -152,8 +184,9 @@ class Model:
             """The same row of the last writer, or all of them where it wrote another matrix."""
             if target in self.writers:
                 writer = self.writers[target]
+                follows = base == writer.base and not writer.select
                 there = [cycle + distance for cycle in writer.rows]
-                found.append(Need(there, there[0 if base == writer.base else -1]))
+                found.append(Need(there if follows else there[-1:], there[0 if follows else -1]))
 
         def vectors_of(target: int, name: str, most: int) -> None:
             """Vectors of a buffer: one by one where the last writer wrote this matrix, and these do
@@ -163,10 +196,14 @@ class Model:
                 return
             base, address = item[f"{name}_base"], item[f"{name}_address"]
             writer = self.writers[target]
-            apart = not writer.address < address < writer.address + len(writer.rows)
+            apart = not writer.address < address < writer.address + writer.count
+            may = item.get("follow") if name == "source" else not item.get("select")
             follows = item["kind"] == PASS and base == writer.base and apart
+            follows = follows and bool(may) and not writer.select
+            broadcast = item.get("broadcast", 0)
             there = [
-                self.vectors.get((target, address + row), FAR) + away.write for row in range(count)
+                self.vectors.get((target, address + (0 if broadcast else row)), FAR) + away.write
+                for row in range(count)
             ]
             found.append(Need(there, writer.rows[0 if follows else -1] + most))
 
@@ -188,7 +225,12 @@ class Model:
         else:
             sums = [cycle + away.sums for cycle in self.rows]
             found.append(Need(sums, sums[0]))
-        if item.get("residual"):
+        if item.get("mean"):
+            there = self.summed + away.summed
+            found.append(Need([there], there))
+        if item.get("select") and not item["again"]:
+            vectors_of(Buffer.WORK, "source", away.write)
+        if item.get("residual") and not item.get("again"):
             vectors_of(Buffer.RESIDUAL, "residual", away.statistics)
         if item.get("gelu") and self.gelu[1] not in (0, item["gelu_one"]):
             there = self.gelu[0] + away.write
@@ -204,16 +246,25 @@ class Model:
         target = writes_to(item)
         if item["kind"] == MEASURE:
             # It reads what has arrived: anything may follow.
-            self.writers[Buffer.RESIDUAL] = Writer(item["source_base"], 1 << 16, self.rows)
-        elif target is not None:
-            place = (item["target_base"], item["target_address"])
-            self.writers[target] = Writer(*place, self.rows)
+            place = (item["source_base"], 1 << 16, item["rows"])
+            self.writers[Buffer.RESIDUAL] = Writer(*place, self.rows, False)
+        elif target is not None and not item.get("mean"):
+            place = (item["target_base"], item["target_address"], item["rows"])
+            self.writers[target] = Writer(*place, self.rows, bool(item.get("select")))
 
     def issue(self, item: Item, cycle: int) -> None:
         target = writes_to(item)
         if target is not None and item["kind"] == PASS:
-            self.vectors[target, item["target_address"] + len(self.rows)] = cycle
+            writer = self.writers[target]
+            places = [item["target_address"] + len(self.rows)]
+            if writer.select:
+                places = [writer.address + row for row in range(writer.count + 1)]
+            self.vectors |= dict.fromkeys([(target, address) for address in places], cycle)
+            if item.get("mean"):
+                writer.rows.append(cycle)
         self.rows.append(cycle)
+        if item.get("summed"):
+            self.summed = cycle
         if item.get("gelu"):
             self.gelu = (cycle, item["gelu_one"])
 

@@ -248,7 +248,8 @@ class Model:
     def _select(self, op: TokenSelect) -> int:
         """Returns how many rows stay."""
         most = most_rows(op) - op.package
-        stayed = int(self.rng.integers(most - min(most, op.limit), most + 1))
+        scored = min(op.rows - op.prefix - op.packages, op.limit)
+        stayed = int(self.rng.integers(most - scored, most + 1))
         self.stayed.append(stayed)
         for s in range(op.slices):
             target: Order = {

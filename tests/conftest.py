@@ -3,6 +3,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ from hwgen.numerics.gelu import gelu_constants
 from hwgen.numerics.layer_norm import mean_multiplier
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer, Region
-from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.instructions import (
+    Attention,
+    End,
+    Instruction,
+    Load,
+    Matmul,
+    SetTokens,
+    TokenSelect,
+)
 from hwgen.program.program import InputLayout, OutputLayout, Program
 
 ROWS = 5
@@ -209,6 +218,34 @@ def small_program(lanes: int = 16, seed: int = 1) -> Program:
     )
 
 
+def selecting(program: Program) -> Program:
+    """``program`` with a selection behind its embedding, in place, that takes the pixels as scores;
+    all that follows counts the rows that stay: 1 to 5.
+    """
+    steps = list(zip(program.labels, program.instructions, strict=True))
+    for index, (label, op) in enumerate(steps):
+        if isinstance(op, Attention):
+            steps[index] = (label, replace(op, keys_register=op.rows_register))
+    select = TokenSelect(
+        rows=0,
+        rows_register=1,
+        source_address=0,
+        source_stride=ROWS,
+        destination_address=0,
+        destination_stride=ROWS,
+        slices=-(-WIDTH // program.engine.lanes),
+        score_address=0,
+        heads=2,
+        threshold=256,
+        limit=ROWS,
+        prefix=1,
+        count_register=1,
+    )
+    steps.insert(program.labels.index("embed") + 1, ("selection", select))
+    labels, instructions = zip(*steps, strict=True)
+    return replace(program, labels=labels, instructions=instructions)
+
+
 def small_images(count: int, program: Program, seed: int = 2) -> np.ndarray:
     """Random images as beats, uint8 (count, beats, lanes)."""
     layout = program.input
@@ -233,6 +270,12 @@ def make_images() -> Callable[..., np.ndarray]:
 def program() -> Program:
     """The small Program for 16 lanes."""
     return small_program()
+
+
+@pytest.fixture
+def selecting_program() -> Program:
+    """The small Program with a TOKEN_SELECT: its row counts depend on the image."""
+    return selecting(small_program())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -50,6 +50,20 @@ class CyclesLevel(StrEnum):
     MODEL = "model"
 
 
+class Package(StrEnum):
+    """What becomes of package tokens at the next selector."""
+
+    MERGED = "merged"
+    KEPT = "kept"
+
+
+class Precision(StrEnum):
+    """Matrix products of training."""
+
+    NO = "no"
+    BF16 = "bf16"
+
+
 app = typer.Typer(
     cls=_Group,
     no_args_is_help=True,
@@ -254,6 +268,128 @@ def latency_table(
     from hwgen.cli.latency_table import run
 
     run(model, output, level.value, keep, batch, board, config)
+
+
+@app.command()
+def prune(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An ONNX file, unpruned.")],
+    data: Annotated[
+        Path, typer.Option("--data", metavar="TRAIN.npz", help="Training images with labels.")
+    ],
+    test: Annotated[
+        Path, typer.Option("--test", metavar="TEST.npz", help="Test images with labels.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FILE", help="ONNX file to write; a log beside it."),
+    ],
+    target_latency: Annotated[
+        float | None,
+        typer.Option("--target-latency", metavar="MS", help="Milliseconds an image may take."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table", metavar="FILE", help="Of `hwgen latency-table`; predicted cycles without."
+        ),
+    ] = None,
+    selectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Blocks with a selector in front, as 3,5; the first is 1."
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Shares of the image's tokens behind them, as 0.45,0.25."
+        ),
+    ] = None,
+    package: Annotated[
+        Package,
+        typer.Option(help="merged: one package token at most. kept: one more for each selector."),
+    ] = Package.MERGED,
+    features: Annotated[
+        int, typer.Option(help="Local features a head of a selector.", show_default=True)
+    ] = 16,
+    threshold: Annotated[float, typer.Option(help="Tokens with a higher score stay.")] = 0.5,
+    max_drop: Annotated[
+        float, typer.Option(help="Percent of accuracy that the search for a schedule may lose.")
+    ] = 0.5,
+    search_steps: Annotated[
+        int, typer.Option(min=1, help="Training steps for each candidate of the search.")
+    ] = 100,
+    epochs: Annotated[float, typer.Option(min=0)] = 6.0,
+    batch: Annotated[int, typer.Option(min=1, help="Images of a training step.")] = 128,
+    warm_up: Annotated[
+        int, typer.Option(min=0, help="Steps in which the selectors alone are trained, first.")
+    ] = 120,
+    lr: Annotated[float, typer.Option(min=0, help="Learning rate of the selectors.")] = 1e-3,
+    backbone_lr: Annotated[
+        float, typer.Option(min=0, help="Learning rate of all other weights, relative to --lr.")
+    ] = 0.15,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Mirror half of the training images.")
+    ] = False,
+    shift: Annotated[
+        int, typer.Option(min=0, help="Move training images by up to so many pixels.")
+    ] = 0,
+    precision: Annotated[
+        Precision, typer.Option(help="Of matrix products in training; float32 with `no`.")
+    ] = Precision.NO,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice.")] = 0,
+    board: Annotated[
+        str | None, typer.Option("--board", help="Board of the predicted cycles.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration of the predicted cycles."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint beside the output.")
+    ] = False,
+) -> None:
+    """Train token selectors into a model, towards a latency, on your own data.
+
+    Data files hold `images` (uint8) and `labels`. How far to prune is given by blocks and shares
+    (`--selectors`, `--keep`), by blocks and a latency, or by a latency alone: then the schedule is
+    searched for. Needs `pip install 'hwgen[train]'`. On several GPUs:
+    `accelerate launch -m hwgen prune ...`.
+
+    **Examples**
+
+    `hwgen prune vit.onnx --data train.npz --test test.npz --target-latency 0.5 -o pruned.onnx`
+
+    `hwgen prune vit.onnx --data train.npz --test test.npz --selectors 3,5 --keep 0.42,0.22
+    -o pruned.onnx`
+    """
+    from hwgen.cli.prune import Files, Options, blocks, numbers, run
+    from hwgen.prune.plan import Request
+
+    request = Request(
+        selectors=blocks(selectors),
+        keep=numbers(keep, "--keep"),
+        target_ms=target_latency,
+        package=package.value,
+        features=features,
+        threshold=threshold,
+        allowed_drop=max_drop / 100,
+        search_steps=search_steps,
+    )
+    options = Options(
+        epochs=epochs,
+        batch=batch,
+        warm_up=warm_up,
+        lr=lr,
+        backbone_lr=backbone_lr,
+        mirror=mirror,
+        shift=shift,
+        seed=seed,
+        precision=precision.value,
+    )
+    files = Files(model, data, test, output, table, board, config)
+    run(files, request, options, threads, resume)
 
 
 @app.command()

@@ -102,23 +102,29 @@ def place(
     plots = [always.get(plot.root, plot) for plot in plots]
     length = max((offset + plot.rows for plot, offset in chain), default=0)
     placed: dict[str, Placement] = {}
+    taken: dict[str, Placement] = {}
     for plot, offset in chain:
-        placed[plot.root.value] = _placement(graph, plot, wide, offset, length, engine)
+        name = plot.root.value
+        placed[name] = _placement(graph, plot, wide, offset, length, engine)
+        # The whole stream, of which this is one part.
+        taken[name] = replace(placed[name], address=0)
+        _check(graph, plot.root, taken[name], engine)
     for plot in sorted(plots, key=lambda p: (not p.crosses, p.root.made)):
         name = plot.root.value
         if name in placed:
-            _check(graph, plot.root, replace(placed[name], address=0), engine)
             continue
         new = _placement(graph, plot, wide, 0, plot.rows, engine)
         alive = [
-            placed[other.root.value]
+            taken[other.root.value]
             for other in plots
-            if other.root.value in placed
-            and placed[other.root.value].buffer == new.buffer
+            if other.root.value in taken
+            and taken[other.root.value].buffer == new.buffer
             and other.first <= plot.last
             and plot.first <= other.last
         ]
-        placed[name] = replace(new, address=_first_gap(alive, new.stride * new.slices))
+        placed[name] = taken[name] = replace(
+            new, address=_first_gap(alive, new.stride * new.slices)
+        )
         _check(graph, plot.root, placed[name], engine)
     return {
         name: replace(

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from hwgen.numerics.fixed_point import Ratio
+from hwgen.numerics.gelu import GeluConstants
 from hwgen.numerics.layer_norm import NormaliseConstants
 from hwgen.program.fields import Buffer
 from hwgen.program.instructions import Attention, Matmul, TokenSelect
@@ -59,6 +61,7 @@ class Item:
         settled: it reads what has arrived completely, not row by row behind its writer.
         again: items before it have waited for what it reads.
         decides: with its last row the rows that the instruction writes are known.
+        gelu: constants of its GELU: they stay while rows that use them are under way.
     """
 
     kind: Kind
@@ -72,6 +75,7 @@ class Item:
     settled: bool = False
     again: bool = False
     decides: bool = False
+    gelu: tuple[GeluConstants, Ratio] | None = None
 
 
 _PLACES = {
@@ -109,6 +113,7 @@ class Sequencer:
         target = (_PLACES[op.destination_buffer], op.destination_address)
         first = op.reduction_slices - op.second_slices
         behind = self._behind_means(op.source_address, op.source_stride, first, rows)
+        gelu = (op.gelu_constants, op.gelu_output) if op.gelu else None
         two_passes = bool(op.normalise and op.residual)
         for part in range(op.output_slices):
             for k in range(op.reduction_slices):
@@ -121,6 +126,7 @@ class Sequencer:
                     channels=last, target=target,
                     residual=op.residual_address if op.residual and last else None,
                     settled=behind or k >= first, again=part > 0,
+                    gelu=gelu if last else None,
                 )  # fmt: skip
             if two_passes:
                 yield Item(

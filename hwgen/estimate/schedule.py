@@ -66,6 +66,9 @@ class Schedule:
         self._normalised = self._exponentials = 0
         # Sums of dropped rows, or of results, complete; token registers written.
         self._summed = self._counted = 0
+        # Constants of the last GELU, and when its last row was sent.
+        self._gelu: object = None
+        self._gelu_last = -self._latency.after_write
         self._starts: deque[int] = deque([0] * (QUEUE + 1), maxlen=QUEUE + 1)
         # Loader: free to take a tile; shadow weights and channel parameters free to be overwritten.
         self._loader = self._shadow = self._channels = 0
@@ -141,6 +144,8 @@ class Schedule:
         swap = first + self._latency.array_at
         if item.tile:
             self._shadow = swap + 1
+        if item.gelu:
+            self._gelu, self._gelu_last = item.gelu, last
         if item.channels:
             self._channels = first + self._latency.epilogue_at
         place, base = item.target
@@ -200,7 +205,9 @@ class Schedule:
                 return self._selection(item), Cause.PIPELINE
             case Kind.SUM:
                 counted = self._counted + self._latency.after_count
-                return max(self._summed, counted) - 1, Cause.PIPELINE
+                if counted > self._summed:
+                    return counted - 1, Cause.ISSUE
+                return self._summed - 1, Cause.PIPELINE
         until = 0
         if item.source[0] is Place.RESIDUAL:
             until = self._normalised + 1 + self._latency.after_normalise
@@ -210,6 +217,8 @@ class Schedule:
             return self._exponentials, Cause.SOFTMAX
         if item.residual is not None:
             until = max(until, self._follows(Place.RESIDUAL, item.residual))
+        if item.gelu and item.gelu != self._gelu:
+            until = max(until, self._gelu_last + 1 + self._latency.after_write)
         return until, Cause.PIPELINE
 
     def _selection(self, item: Item) -> int:

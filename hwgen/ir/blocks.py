@@ -67,6 +67,11 @@ def with_selectors(graph: Graph, selectors: Mapping[int, TokenSelector]) -> Grap
 
 def check_block(model: str, number: int, count: int) -> None:
     """Raises ModelError unless a selector can stand in front of block ``number`` of ``count``."""
+    if count < 2:
+        raise ModelError(
+            f"{model}: a token selector cannot stand in front of block {number}. The model has "
+            "one block alone; there is none that a selector could come before."
+        )
     if not 2 <= number <= count:
         reason = "; before block 1 nothing is known of the patches" if number == 1 else ""
         raise ModelError(

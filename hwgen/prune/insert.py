@@ -8,19 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from hwgen.errors import ConfigError, ModelError
-from hwgen.ir.graph import (
-    Add,
-    Attention,
-    Graph,
-    LayerNorm,
-    Linear,
-    Op,
-    Scale,
-    TakeToken,
-    Tokens,
-    TokenSelector,
-    inputs_of,
-)
+from hwgen.ir.blocks import Block, blocks
+from hwgen.ir.edit import reading
+from hwgen.ir.graph import Graph, Op, TakeToken, Tokens, TokenSelector
 
 Package = Literal["merged", "kept"]
 
@@ -28,24 +18,16 @@ FEATURES = 16
 """Local features a head, and first hidden units; half as many second ones."""
 
 
-def block_inputs(graph: Graph) -> tuple[str, ...]:
-    """The residual stream in front of each transformer block, by name.
-
-    Raises ModelError when an attention does not start from a residual stream.
-    """
-    return tuple(_stream(graph, op) for op in graph.ops if isinstance(op, Attention))
-
-
 def insert_selectors(
     graph: Graph,
-    blocks: Sequence[int],
+    numbers: Sequence[int],
     *,
     package: Package = "merged",
     features: int = FEATURES,
     threshold: float = 0.5,
     seed: int = 0,
 ) -> Graph:
-    """``graph`` with a TokenSelector in front of each of ``blocks``, counted from 1.
+    """``graph`` with a TokenSelector in front of each of the blocks ``numbers``, the first is 1.
 
     ``features`` is f of TokenSelector. Weights are random, with a variance of about one over the
     number of inputs, and depend on ``seed`` and the block alone; the bias of scores leans towards
@@ -55,77 +37,61 @@ def insert_selectors(
         ConfigError: a block that is not there, named twice, or out of order.
         ModelError: the graph has selectors already, or classifies by a token they could drop.
     """
-    streams = block_inputs(graph)
-    check_blocks(graph.name, blocks, len(streams))
-    prefix, columns = _class_tokens(graph)
-    heads = next(op.heads for op in graph.ops if isinstance(op, Attention))
-    for stage, block in enumerate(blocks):
-        arrays = _untrained(np.random.default_rng((seed, block)), columns, heads, features)
+    prefix = _class_tokens(graph)
+    found = blocks(graph)
+    check_blocks(graph.name, numbers, len(found))
+    for stage, number in enumerate(numbers):
+        block = found[number - 1]
         selector = TokenSelector(
-            name=f"selector{block}",
-            input=streams[block - 1],
-            output=f"{streams[block - 1]}.selected",
-            heads=heads,
+            name=f"selector{number}",
+            input=block.input,
+            output=f"selector{number}.out",
+            heads=block.heads,
             epsilon=1e-6,
             threshold=threshold,
             prefix=prefix,
             packages=stage if package == "kept" else min(stage, 1),
             package=package,
-            **arrays,
+            **_untrained(np.random.default_rng((seed, number)), block, features),
         )
         graph = _put_in(graph, selector)
     return graph
 
 
-def check_blocks(model: str, blocks: Sequence[int], depth: int) -> None:
-    """Raises ConfigError unless ``blocks`` (from 1) are ascending blocks of ``depth``."""
-    if not blocks:
-        raise ConfigError("There are no selectors to insert; name at least one block.")
-    for block in blocks:
-        if not 1 <= block <= depth:
+def check_blocks(model: str, numbers: Sequence[int], depth: int, first: int = 1) -> None:
+    """Raises ConfigError unless ``numbers`` ascend and are blocks ``first`` to ``depth``."""
+    if not numbers:
+        raise ConfigError("There are no token selectors to insert; name at least one block.")
+    for number in numbers:
+        if not first <= number <= depth:
             raise ConfigError(
-                f"There is no block {block} to put a token selector in front of; '{model}' has "
-                f"blocks 1 to {depth}."
+                f"A token selector cannot stand in front of block {number}: '{model}' has "
+                f"{depth} blocks; give blocks from {first} to {depth}."
             )
-    if list(blocks) != sorted(set(blocks)):
+    if list(numbers) != sorted(set(numbers)):
         raise ConfigError(
-            f"The blocks of the selectors, {', '.join(map(str, blocks))}, must ascend, each named "
-            "once."
+            f"The blocks of the token selectors, {', '.join(map(str, numbers))}, must ascend, "
+            "each named once."
         )
 
 
-def _stream(graph: Graph, attention: Attention) -> str:
-    """Walks back from the queries to the value that the block normalises."""
-    value = attention.query
-    while isinstance(op := graph.producer(value), LayerNorm | Linear | Scale):
-        value = op.input
-    if not any(isinstance(consumer, Add) for consumer in graph.consumers(value)):
-        raise ModelError(
-            f"The attention '{attention.name}' does not start from a residual stream; token "
-            "selectors stand in front of blocks of the form x + attention(norm(x))."
-        )
-    return value
-
-
-def _class_tokens(graph: Graph) -> tuple[int, int]:
-    """Number of class tokens and columns; raises ModelError where selection is impossible."""
+def _class_tokens(graph: Graph) -> int:
+    """Number of class tokens; raises ModelError where tokens cannot be selected."""
     if any(isinstance(op, TokenSelector) for op in graph.ops):
         raise ModelError(
             f"The model '{graph.name}' has token selectors already; start from the unpruned one."
         )
-    prefix, columns = next(op.class_token.shape for op in graph.ops if isinstance(op, Tokens))
+    prefix = next(len(op.class_token) for op in graph.ops if isinstance(op, Tokens))
     for op in graph.ops:
         if isinstance(op, TakeToken) and op.index >= prefix:
             raise ModelError(
                 f"The model '{graph.name}' classifies by token {op.index}, which a selector could "
                 "drop; token selection needs a class token."
             )
-    return prefix, columns
+    return prefix
 
 
-def _untrained(
-    random: np.random.Generator, columns: int, heads: int, features: int
-) -> dict[str, Any]:
+def _untrained(random: np.random.Generator, block: Block, features: int) -> dict[str, Any]:
     """The arrays of a TokenSelector."""
 
     def weight(*shape: int) -> np.ndarray:
@@ -135,11 +101,11 @@ def _untrained(
     def zeros(*shape: int) -> np.ndarray:
         return np.zeros(shape, np.float32)
 
-    half = max(features // 2, 1)
+    heads, half = block.heads, max(features // 2, 1)
     return {
-        "gamma": np.ones(columns, np.float32),
-        "beta": zeros(columns),
-        "local_weight": weight(heads, features, columns // heads),
+        "gamma": np.ones(block.columns, np.float32),
+        "beta": zeros(block.columns),
+        "local_weight": weight(heads, features, block.columns // heads),
         "local_bias": zeros(heads, features),
         "hidden1_weight": weight(heads, features, 2 * features),
         "hidden1_bias": zeros(heads, features),
@@ -158,16 +124,7 @@ def _put_in(graph: Graph, selector: TokenSelector) -> Graph:
     """The selector behind the operation that makes its input; all others read its output."""
     ops: list[Op] = []
     for op in graph.ops:
-        ops.append(_redirected(op, selector.input, selector.output))
+        ops.append(reading(op, selector.input, selector.output))
         if op.output == selector.input:
             ops.append(selector)
     return replace(graph, ops=tuple(ops))
-
-
-def _redirected(op: Op, old: str, new: str) -> Op:
-    """``op`` reading ``new`` in the place of ``old``."""
-    if old not in inputs_of(op):
-        return op
-    fields = ("input", "left", "right", "query", "key", "value")
-    changes: dict[str, Any] = {f: new for f in fields if getattr(op, f, None) == old}
-    return replace(op, **changes)

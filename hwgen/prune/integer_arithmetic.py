@@ -3,7 +3,7 @@
 
 Integers stand in floating-point tensors: int8 and int16 in float32, accumulators in float64, which
 hold all of them exactly. Nonlinear functions are tables that ``hwgen.numerics`` fills, so they have
-no second definition. ``tests/prune/test_integer_arithmetic.py`` compares every function with golden.
+no second definition; the tests compare every function here with golden.
 """
 
 from functools import cache
@@ -41,7 +41,7 @@ def exact_product(left: Tensor, right: Tensor) -> Tensor:
 def requantise(accumulator: Tensor, ratio: Tensor | float, limit: int) -> Tensor:
     """Golden's requantisation of float64 integers below 2^26, float32 in [-limit, limit].
 
-    ``ratio`` is ``multiplier * 2**-shift``. The sum below is a multiple of ``2**-shift`` and at most
+    ``ratio`` is ``multiplier * 2**-shift``. The sum below is a multiple of ``2**-shift``, at most
     ``(2**42 + 2**46) * 2**-shift``: 53 bits hold it.
     """
     return (accumulator * ratio).add_(0.5).floor_().clamp_(-limit, limit).float()

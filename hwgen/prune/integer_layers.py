@@ -21,6 +21,9 @@ from hwgen.program.fields import Buffer
 from hwgen.prune import integer_arithmetic as integer
 from hwgen.prune.integer_gradients import gelu_polynomial, product, rounded, straight_through
 
+MOST_DIFFERENCE = 8.0
+"""How far above all others a dropped key's score counts."""
+
 
 @dataclass(frozen=True, eq=False)
 class Value:
@@ -142,24 +145,30 @@ def attention(
     dot = integer.exact_product(split(query.integers), split(key.integers).mT)
     ratio = Ratio(op.score_multiplier, op.score_shift).value
     scores = integer.requantise(dot, ratio, INT8_MAX)
-    step = query.scale * key.scale * factor
-    real = product(split(query.real), split(key.real).mT, (dot * (step / factor)).float())
-    real = rounded(real * factor, scores, step / ratio, INT8_MAX)
+    step = query.scale * key.scale
+    real = product(split(query.real), split(key.real).mT, (dot * step).float())
+    real = rounded(real * factor, scores, step * factor / ratio, INT8_MAX)
     there = None if key.gate is None else key.there
     exponentials = integer.exponentials(scores, op.exponent_multiplier, there)
     total = exponentials.sum(dim=-1)
-    weights = torch.exp(real - real.detach().amax(dim=-1, keepdim=True))
-    if key.gate is not None:
-        weights = weights * key.gate[:, None, None]
-    shares = straight_through(
-        weights / weights.sum(dim=-1, keepdim=True), exponentials / total[..., None]
-    )
+    shares = straight_through(_softmax(real, key), exponentials / total[..., None])
     mixed = integer.exact_product(exponentials, split(value.integers))
     factors = integer.scaled(*integer.reciprocal(total.long()), op.output_ratio)
     integers = integer.requantise(mixed, factors[..., None], INT8_MAX)
     real = product(shares, split(value.real), (mixed / total[..., None] * value.scale).float())
     integers, real = (x.transpose(1, 2).flatten(2) for x in (integers, real * delta))
     return Value(integers, rounded(real, integers, scale, INT8_MAX), scale, query.gate)
+
+
+def _softmax(scores: Tensor, key: Value) -> Tensor:
+    """Softmax of real scores (images, heads, rows, keys) over the keys that are there."""
+    if key.gate is None:
+        return torch.softmax(scores, dim=-1)
+    present = scores.detach().masked_fill(~key.there[:, None, None], -torch.inf)
+    # A dropped key may score far above those that are there; it counts in the gate's gradient only.
+    difference = (scores - present.amax(dim=-1, keepdim=True)).clamp(max=MOST_DIFFERENCE)
+    weights = torch.exp(difference) * key.gate[:, None, None]
+    return weights / weights.sum(dim=-1, keepdim=True)
 
 
 def token_mean(x: Value) -> Value:

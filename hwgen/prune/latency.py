@@ -6,6 +6,7 @@ the cycles are those of the RTL engine (``hwgen latency-table``). This module ne
 """
 
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -43,7 +44,7 @@ class LatencyTable(BaseModel):
         ratios = self.keep_ratios
         if ratios[0] != 1 or ratios[-1] <= 0:
             raise ValueError("keep_ratios must begin with 1 and stay above 0")
-        if any(a <= b for a, b in zip(ratios, ratios[1:], strict=False)):
+        if any(a <= b for a, b in pairwise(ratios)):
             raise ValueError("keep_ratios must descend")
         if len(self.selector_cycles) != len(self.block_cycles):
             raise ValueError(

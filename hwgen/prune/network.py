@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hwgen.compile.rows import single_rows
 from hwgen.errors import ModelError
 from hwgen.ir.graph import (
     Add,
@@ -30,7 +31,6 @@ from hwgen.ir.graph import (
     TokenSelector,
     inputs_of,
 )
-from hwgen.prune.rows import single_rows
 from hwgen.prune.selector import MultiHeadSelector, Selection
 
 SPARE = 0.25

@@ -22,6 +22,27 @@ def test_destinations_are_those_of_the_interpreter(program: Program, make_images
     assert destinations(program) == expected
 
 
+def test_rows_that_depend_on_the_image_are_those_of_the_traced_run(
+    selecting_program: Program, make_images: Images
+) -> None:
+    program = selecting_program
+    beats = make_images(12, program)
+    index = program.labels.index("selection")
+    counts = []
+    for run in range(len(beats)):
+        _, trace = golden_trace(program, beats[run : run + 1])
+        files = bench_files(program, beats[run : run + 1], trace=trace)
+        line = files["instructions.txt"].decode().splitlines()[index].split()
+        selection = next(item for item in trace if item.index == index)
+        assert line[:5] == [str(index), "0", "0", "5", "2"] and line[6] == "selection"
+        assert int(line[5]) == selection.extent.rows == selection.vectors.shape[1]
+        assert len(files["trace.bin"]) == sum(2 * item.vectors.size for item in trace)
+        counts.append(int(line[5]))
+    assert min(counts) < max(counts)
+    most = destinations(program)[index]
+    assert most is not None and most.rows == 5
+
+
 def test_files(program: Program, make_images: Images) -> None:
     beats = make_images(2, program)
     output, trace = golden_trace(program, beats[:1])

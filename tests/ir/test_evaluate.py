@@ -22,6 +22,7 @@ from hwgen.ir.graph import (
     PatchEmbedding,
     Scale,
     TakeToken,
+    TokenMean,
     Tokens,
 )
 
@@ -96,6 +97,7 @@ def test_each_simple_operation() -> None:
         (Add("add", "x", "x", "y"), 2 * x),
         (Scale("scale", "x", "y", factor), x * factor),
         (TakeToken("take", "x", "y", 2), x[:, 2:3]),
+        (TokenMean("mean", "x", "y"), x.mean(1, keepdims=True)),
     )
     for op, expected in cases:
         found = evaluate(graph(op), images())
@@ -127,6 +129,21 @@ def test_fused_linear(epsilon: float | None, active: bool, residual: str | None)
     if residual:
         expected = expected + x
     np.testing.assert_allclose(evaluate(graph(op), images()), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("one_row", [False, True])
+@pytest.mark.parametrize("residual", [None, "x"])
+def test_fused_linear_with_a_second_source(one_row: bool, residual: str | None) -> None:
+    weight, bias = random(COLUMNS, 2 * COLUMNS), random(COLUMNS)
+    op = FusedLinear("fused", "x", "y", weight, bias, None, False, residual, second="z", relu=True)
+    x = tokens()
+    z = x.mean(1, keepdims=True) if one_row else x * 3
+    factor = np.full(COLUMNS, 3, np.float32)
+    other = TokenMean("mean", "x", "z") if one_row else Scale("scale", "x", "z", factor)
+    expected = x @ weight[:, :COLUMNS].T + z @ weight[:, COLUMNS:].T + bias
+    expected = np.maximum(expected, 0) + (x if residual else 0)
+    found = evaluate(graph(other, op), images())
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_observer_sees_every_value_once_and_in_order() -> None:

@@ -90,6 +90,47 @@ def test_every_instruction_equals_the_golden_one(
         assert found == f"{place}, lane 3: expected {value + 1}, found {value}"
 
 
+def test_rows_that_depend_on_the_image(selecting_program: Program, make_images: Images) -> None:
+    program = selecting_program
+    beats = make_images(12, program)
+    files = hls_project(program, PART, 250, beats[:3])
+    np.testing.assert_array_equal(
+        run_csim(files, program, beats).outputs, Interpreter(program).run_all(beats)
+    )
+    index = program.labels.index("selection")
+    for run in range(3):
+        one = beats[run : run + 1]
+        _, trace = golden_trace(program, one)
+        assert trace_csim(files, program, one, trace) is None
+        place = next(i for i, item in enumerate(trace) if item.index == index)
+        rows = trace[place].extent.rows
+        wrong = list(trace)
+        wrong[place] = replace(trace[place], vectors=trace[place].vectors.copy())
+        wrong[place].vectors[1, rows - 1, 3] += 1
+        found = trace_csim(files, program, one, wrong)
+        where = f"image 0, instruction {index} (selection), slice 1, row {rows - 1}, lane 3: "
+        assert found is not None and found.startswith(where)
+
+
+def test_a_selection_that_keeps_too_many_rows_is_named(
+    selecting_program: Program, make_images: Images
+) -> None:
+    program = selecting_program
+    beats = make_images(12, program)
+    name, rule = "hls/kernels/token_select.hpp", b"stays = high && by_score < op.limit;"
+    files = hls_project(program, PART, 250, beats[:1])
+    assert files[name].count(rule) == 1
+    files[name] = files[name].replace(rule, b"stays = high || by_score < op.limit;")
+    for run in range(len(beats)):
+        one = beats[run : run + 1]
+        _, trace = golden_trace(program, one)
+        index = program.labels.index("selection")
+        rows = next(item.extent.rows for item in trace if item.index == index)
+        found = trace_csim(files, program, one, trace)
+        where = f"image 0, instruction {index} (selection), rows: expected {rows}, found 5"
+        assert found == (where if rows < 5 else None)
+
+
 def test_another_engine_is_an_error_code(
     files: dict[str, bytes], program: Program, make_images: Images
 ) -> None:

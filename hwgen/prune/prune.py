@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pruning as a whole: from a trained model and data to a model with trained token selectors."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from hwgen.compile.rows import single_rows
+from hwgen.data_files import Data
+from hwgen.errors import DataError
+from hwgen.frontend.write import write_onnx
+from hwgen.ir.blocks import blocks
+from hwgen.ir.count import macs
+from hwgen.ir.graph import Graph, Op, TokenSelector
+from hwgen.progress import Progress, silent
+from hwgen.prune.evaluation import Evaluation, evaluate_network
+from hwgen.prune.insert import insert_selectors
+from hwgen.prune.latency import LatencyTable
+from hwgen.prune.network import GraphNetwork
+from hwgen.prune.plan import Request, fixed_stages, load_stages, save_stages
+from hwgen.prune.schedule import Stage, milliseconds, search
+from hwgen.prune.training import Training, train
+
+HELD_OUT = 2000
+"""Most training images that the search for a schedule tests on and does not train with."""
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """What came of it: the model before and after, on the test images.
+
+    ``dense_macs`` and ``macs`` (images,) are multiplications of an image with all that the
+    hardware computes; ``dense_ms`` and ``ms`` are latencies by the table.
+    """
+
+    stages: tuple[Stage, ...]
+    dense: Evaluation
+    pruned: Evaluation
+    dense_macs: int
+    macs: np.ndarray
+    dense_ms: float
+    ms: float
+
+
+def prune(
+    graph: Graph,
+    data: Data,
+    test: Data,
+    request: Request,
+    training: Training,
+    table: LatencyTable,
+    output: Path,
+    *,
+    resume: bool = False,
+    log: Log = lambda line: None,
+    progress: Progress = silent,
+) -> Pruned:
+    """Puts selectors into ``graph``, trains, writes the ONNX file ``output`` and tests it.
+
+    Beside ``output`` come ``NAME.checkpoint.pt`` and ``NAME.schedule.json``, from which ``resume``
+    goes on. ``training.keep`` is set from the schedule.
+
+    Raises:
+        ConfigError: the request is impossible; the message tells what is possible.
+        DataError: labels are missing, or beyond the model's classes.
+        ModelError: the graph cannot be pruned, or a checkpoint is another model's.
+    """
+    stages = fixed_stages(request, graph.name, len(blocks(graph)), table)
+    for name, images in (("training", data), ("test", test)):
+        _check_data(graph, images, name)
+    schedule = output.with_suffix(".schedule.json")
+    checkpoint = output.with_suffix(".checkpoint.pt")
+    state = PartialState()
+    dense = evaluate_network(
+        GraphNetwork(graph).to(state.device), test, device=state.device, progress=progress
+    )
+    log(f"unpruned: test top-1 {100 * dense.accuracy:.2f} % of {len(test)} images")
+    resuming = resume and checkpoint.is_file()
+    if stages is None and resuming:
+        stages = load_stages(schedule)
+    if stages is None:
+        stages = _search(graph, data, request, training, table, output, log, progress)
+    if state.is_main_process:
+        save_stages(stages, schedule)
+    for stage in stages:
+        log(f"selector in front of block {stage.block} is to keep {stage.keep:.3f}")
+    log(f"predicted: {milliseconds(table, stages):.4g} ms, {milliseconds(table, []):.4g} unpruned")
+    network = GraphNetwork(_with_stages(graph, stages, request, training.seed))
+    training = replace(training, keep=tuple(stage.keep for stage in stages))
+    train(
+        network,
+        graph,
+        data,
+        training,
+        checkpoint=checkpoint,
+        resume=resume,
+        test=test,
+        log=log,
+        progress=progress,
+    )
+    pruned = evaluate_network(network, test, progress=progress)
+    trained = network.to_graph()
+    if state.is_main_process:
+        write_onnx(trained, output)
+    counts = macs_of_images(trained, pruned.tokens)
+    before = macs(graph, single_rows(graph))
+    log(
+        f"pruned: test top-1 {100 * pruned.accuracy:.2f} % of {len(test)} images, tokens kept "
+        f"{', '.join(f'{count:.1f}' for count in pruned.tokens.mean(0))}, "
+        f"{100 * (1 - counts.mean() / before):.1f} % fewer MACs"
+    )
+    reached = _reached(stages, pruned, network.tokens)
+    return Pruned(
+        stages,
+        dense,
+        pruned,
+        before,
+        counts,
+        milliseconds(table, []),
+        milliseconds(table, reached),
+    )
+
+
+def macs_of_images(graph: Graph, tokens: np.ndarray) -> np.ndarray:
+    """Multiplications (images,) of images that keep ``tokens`` (images, selectors)."""
+    selectors = [op for op in graph.ops if isinstance(op, TokenSelector)]
+    single = single_rows(graph)
+    more = np.array(
+        [op.prefix + 1 + (op.packages if op.package == "kept" else 0) for op in selectors]
+    )
+
+    @cache
+    def count(rows: tuple[int, ...]) -> int:
+        return macs(graph, single, rows)
+
+    return np.array([count(tuple(map(int, row))) for row in tokens + more])
+
+
+def _check_data(graph: Graph, data: Data, name: str) -> None:
+    image = graph.input
+    expected = (image.height, image.width, image.channels)
+    if data.images.shape[1:] != expected:
+        raise DataError(
+            f"The {name} images have shape {data.images.shape[1:]}; '{graph.name}' takes "
+            f"{expected}, that is height, width, channels."
+        )
+    if data.labels is None:
+        raise DataError(
+            f"The {name} data has no array 'labels'; pruning needs the class of each image."
+        )
+    if graph.classes and data.labels.max() >= len(graph.classes):
+        raise DataError(
+            f"The {name} data holds the label {data.labels.max()}; '{graph.name}' has "
+            f"{len(graph.classes)} classes, counted from 0."
+        )
+
+
+def _with_stages(graph: Graph, stages: tuple[Stage, ...], request: Request, seed: int) -> Graph:
+    return insert_selectors(
+        graph,
+        [stage.block for stage in stages],
+        package=request.package,
+        features=request.features,
+        threshold=request.threshold,
+        seed=seed,
+    )
+
+
+def _search(
+    graph: Graph,
+    data: Data,
+    request: Request,
+    training: Training,
+    table: LatencyTable,
+    output: Path,
+    log: Log,
+    progress: Progress,
+) -> tuple[Stage, ...]:
+    """Algorithm 1, its candidates trained for a few steps and tested on held-out images.
+
+    Each candidate goes on with the weights of the one before.
+    """
+    assert request.target_ms is not None, "fixed_stages asks for one"
+    assert data.labels is not None, "_check_data asks for them"
+    held_out = min(HELD_OUT, len(data) // 10)
+    if held_out == 0:
+        raise DataError(
+            f"There are {len(data)} training images, too few to search for a schedule; give "
+            "--selectors."
+        )
+    used = len(data) - held_out
+    rest = Data(data.images[used:], data.labels[used:])
+    epochs = request.search_steps / max(used // training.batch, 1)
+    candidate = output.with_suffix(".candidate.pt")
+    state = PartialState()
+    best: Graph = graph
+
+    def tune(stages: tuple[Stage, ...]) -> float:
+        nonlocal best
+        network = GraphNetwork(
+            _with_weights_of(best, _with_stages(graph, stages, request, training.seed))
+        )
+        settings = replace(
+            training,
+            keep=tuple(stage.keep for stage in stages),
+            epochs=epochs,
+            warm_up=request.search_steps // 2,
+        )
+        train(network, graph, data.first(used), settings, checkpoint=candidate, progress=progress)
+        best = network.to_graph()
+        # All processes must decide alike.
+        return float(broadcast_object_list([evaluate_network(network, rest).accuracy])[0])
+
+    dense = evaluate_network(GraphNetwork(graph), rest).accuracy
+    log(f"unpruned: top-1 {100 * dense:.2f} % of {held_out} held-out training images")
+    stages = search(
+        table, request.target_ms, tune, dense, allowed_drop=request.allowed_drop, log=log
+    )
+    if state.is_main_process:
+        candidate.unlink(missing_ok=True)
+    return stages
+
+
+def _with_weights_of(source: Graph, graph: Graph) -> Graph:
+    """``graph`` with the arrays of the operations of the same name in ``source``."""
+    trained = {op.name: op for op in source.ops}
+    ops = tuple(
+        replace(op, **_arrays(trained[op.name])) if op.name in trained else op for op in graph.ops
+    )
+    return replace(graph, ops=ops)
+
+
+def _arrays(op: Op) -> dict[str, Any]:
+    return {name: value for name, value in vars(op).items() if isinstance(value, np.ndarray)}
+
+
+def _reached(stages: tuple[Stage, ...], found: Evaluation, tokens: int) -> tuple[Stage, ...]:
+    """The stages with the mean shares that were found in the place of those aimed at."""
+    shares = found.tokens.mean(0) / tokens
+    return tuple(Stage(s.block, float(share)) for s, share in zip(stages, shares, strict=True))
