@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from hwgen.boards import Board, load_board
-from hwgen.compile import compile_model
+from hwgen.compile import compile_model, compile_scaled
 from hwgen.compile.groups import Batch
 from hwgen.compile.rows import single_rows
 from hwgen.config import Config, EngineSettings, InputSettings, load_config
@@ -359,19 +359,30 @@ def build(
     progress("reading the model", 0, 0)
     graph = source.graph(settings.input)
     settings = _effective(settings, target, graph)
+    trained = source.quantisation()
+    if trained is not None:
+        quantisation = trained.applied(settings.quantisation)
+        settings = settings.model_copy(update={"quantisation": quantisation})
     images = _calibration(calibration, source, graph, settings)
     canonical = canonicalise(graph)
     engine = settings.engine.resolve()
     tile_rows = timing_for(target, settings.clock_mhz).tile_rows(engine.lanes)
-    program = compile_model(
-        canonical,
-        images,
-        settings.quantisation,
-        engine,
-        class_token_only=settings.class_token_only,
-        batch=Batch(settings.batch, tile_rows),
-        progress=lambda done, total: progress("quantising", done, total),
-    )
+    options: dict[str, Any] = {
+        "class_token_only": settings.class_token_only,
+        "batch": Batch(settings.batch, tile_rows),
+    }
+    if trained is not None:
+        scales = trained.scales(canonical)
+        program = compile_scaled(canonical, scales, settings.quantisation, engine, **options)
+    else:
+        program = compile_model(
+            canonical,
+            images,
+            settings.quantisation,
+            engine,
+            progress=lambda done, total: progress("quantising", done, total),
+            **options,
+        )
     single = single_rows(canonical) if settings.class_token_only else {}
     size = macs(canonical, single), parameters(graph)
     progress("estimating", 0, 0)
@@ -382,7 +393,7 @@ def build(
     timing = timing_for(target, report.clock_mhz)
     real = calibration is not None
     found = pruning(program, timing, runs, len(shown), report.instructions, real=real)
-    report = report.model_copy(update={"pruning": found})
+    report = with_limits(report.model_copy(update={"pruning": found}))
     return Design(source, settings, target, program, report, built=built)
 
 

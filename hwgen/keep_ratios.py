@@ -7,6 +7,7 @@ and each selector does all the work of one.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -61,7 +62,8 @@ def with_keep_ratios(graph: Graph, ratios: Mapping[int, float], seed: int = 0) -
             a block before it.
     """
     (tokens,) = (op for op in graph.ops if isinstance(op, Tokens))
-    patches = len(tokens.position) - len(tokens.class_token)
+    prefix = len(tokens.class_token)
+    patches = len(tokens.position) - prefix
     found = blocks(graph)
     left = 1.0
     for number, ratio in sorted(ratios.items()):
@@ -80,7 +82,9 @@ def with_keep_ratios(graph: Graph, ratios: Mapping[int, float], seed: int = 0) -
         left = ratio
     rng = np.random.default_rng(seed)
     selectors = {
-        number: random_selector(found[number - 1], rng, round(ratio * patches))
+        number: replace(
+            random_selector(found[number - 1], rng, round(ratio * patches)), prefix=prefix
+        )
         for number, ratio in sorted(ratios.items())
     }
     return with_selectors(graph, selectors)

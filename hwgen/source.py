@@ -14,6 +14,7 @@ from hwgen.frontend import float_reference, load
 from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Graph
 from hwgen.presets import preset
+from hwgen.quant.trained import KEY, TrainedQuantisation
 
 PREFIX = "preset:"
 COPY = "model.onnx"
@@ -64,6 +65,17 @@ class Source:
             graph = self.graph(settings)
             return lambda images: logits(graph, images)
         return float_reference(self.path, _normalisation(settings)).logits
+
+    def quantisation(self) -> TrainedQuantisation | None:
+        """What the model was trained with in integers; None where it was not.
+
+        Raises ModelError when the file's metadata about it is damaged.
+        """
+        if self.path is None:
+            return None
+        proto = onnx.load_model(self.path, load_external_data=False)
+        text = next((p.value for p in proto.metadata_props if p.key == KEY), None)
+        return None if text is None else TrainedQuantisation.parse(text, str(self.path))
 
     def copy(self) -> dict[str, bytes | Path]:
         """The file that a design folder keeps; none for a preset.

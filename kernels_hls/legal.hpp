@@ -3,11 +3,7 @@
 #pragma once
 
 #include "hwgen_instruction.hpp"
-#include "mean.hpp"
 #include "types.hpp"
-
-// Heads of a token selector: their scores and importances share one vector.
-const unsigned MOST_HEADS = LANES / 2 < 16 ? LANES / 2 : 16;
 
 // Whether a matrix is not empty, its slices lie apart, and all of it in its buffer. Row r of slice
 // s is vector address + s * stride + r.

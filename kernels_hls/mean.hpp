@@ -5,10 +5,8 @@
 #include "fixed_point.hpp"
 #include "piecewise.hpp"
 
-const unsigned MEAN_ROWS = 2048;  // at most: as many int16 rows have sums that an accumulator holds
-
-// 1 / count rounded down to 16 bits, for a count of 1 to MEAN_ROWS. Once an instruction, so the
-// division may take its time.
+// 1 / count rounded down to 16 bits, for a count of 1 to MEAN_ROWS: as many int16 rows have sums
+// that an accumulator holds. Once an instruction, so the division may take its time.
 inline Ratio mean_ratio(rows_t count) {
 #pragma HLS inline off
     Ratio ratio;

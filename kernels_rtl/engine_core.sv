@@ -33,6 +33,7 @@ module engine_core
     input  logic                  beat_valid,
     output logic                  beat_ready,
     input  logic [LANES-1:0][7:0] beat,
+    input  logic                  beats_plenty,
 
     output logic                   output_valid,
     input  logic                   output_ready,
@@ -241,6 +242,7 @@ module engine_core
   logic pass_row;
   entry_t entry, entry_read;
   array_entry_t array_now, array_then;
+  logic swap_soon;  // SWAP_AHEAD cycles before that of array_then
   sums_entry_t sums_now, sums_early, sums_then;
   epilogue_entry_t epilogue_now, epilogue_then;
   result_entry_t result_now, result_decided;
@@ -316,6 +318,13 @@ module engine_core
       .clk,
       .now  (array_now),
       .later(array_then)
+  );
+  delay #(
+      .CYCLES(ARRAY_AT - SWAP_AHEAD)
+  ) delay_swap_soon (
+      .clk,
+      .now  (array_now.swap),
+      .later(swap_soon)
   );
   delay #(
       .WIDTH ($bits(sums_entry_t)),
@@ -570,6 +579,7 @@ module engine_core
       .beat_valid,
       .beat_ready,
       .beat,
+      .beats_plenty,
       .square_full,
       .square_half(square_read_half),
       .square_index(square_read_index),
@@ -582,7 +592,7 @@ module engine_core
       .array_weights,
       .tile_ready,
       .tile_taken,
-      .array_swap(array_then.swap),
+      .swap_soon,
       .channel_load,
       .channel_index,
       .channel_beat,

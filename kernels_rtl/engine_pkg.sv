@@ -119,6 +119,8 @@ package engine_pkg;
   // Cycles from the issue of a row's addresses.
   localparam int READ = 2;  // a buffer's data
   localparam int ARRAY_AT = READ + NORMALISE;  // the longest of the three ways to the array
+  // A swap is announced to the loader so many cycles ahead: its first weights then come with it.
+  localparam int SWAP_AHEAD = 3;
 
   function automatic int sums_at(input int lanes);
     return ARRAY_AT + mac_pkg::latency(lanes);

@@ -42,6 +42,7 @@ module fetch
     output logic [             31:0] output_vectors,
     output logic                     beat_valid,
     input  logic                     beat_ready,
+    output logic                     beats_plenty,  // the next eight come without a pause
     output logic [      8*LANES-1:0] beat,
     // AXI, one element a port: 16-byte words, incrementing bursts, one ID
     output logic [PORTS-1:0][  63:0] araddr,
@@ -93,7 +94,7 @@ module fetch
 
   for (genvar port = 0; port < PORTS; ++port) begin : gen_port
     logic shared;  // this port reads the program, too
-    logic fifo_valid;
+    logic fifo_valid, plenty;
     assign shared = port == 0 && program_request;
 
     read_port #(
@@ -132,7 +133,8 @@ module fetch
         .write_word(word[port]),
         .valid     (fifo_valid),
         .ready     (beat_valid && beat_ready),
-        .word      (beat[128*port+:128])
+        .word      (beat[128*port+:128]),
+        .plenty
     );
 
     always_ff @(posedge clk) begin
@@ -140,11 +142,13 @@ module fetch
     end
   end
 
-  logic [PORTS-1:0] fifo_valid;
+  logic [PORTS-1:0] fifo_valid, fifo_plenty;
   for (genvar port = 0; port < PORTS; ++port) begin : gen_valid
-    assign fifo_valid[port] = gen_port[port].fifo_valid;
+    assign fifo_valid[port]  = gen_port[port].fifo_valid;
+    assign fifo_plenty[port] = gen_port[port].plenty;
   end
-  assign beat_valid = &fifo_valid;
+  assign beat_valid   = &fifo_valid;
+  assign beats_plenty = &fifo_plenty;
 
   always_ff @(posedge clk) begin
     if (reset || (state == IDLE && start)) memory_error <= 1'b0;

@@ -15,7 +15,8 @@ module prefetch_fifo #(
     input  logic [WIDTH-1:0] write_word,
     output logic             valid,
     input  logic             ready,
-    output logic [WIDTH-1:0] word
+    output logic [WIDTH-1:0] word,
+    output logic             plenty       // the next eight words come without a pause
 );
 
   localparam int PLACE_BITS = $clog2(DEPTH);
@@ -85,6 +86,9 @@ module prefetch_fifo #(
       else if (ready) valid <= 1'b0;
     end
   end
+
+  // Also when what is stored was counted a cycle ago.
+  always_ff @(posedge clk) plenty <= !reset && stored > (PLACE_BITS + 1)'(SMALL);
 
   logic unused;
   assign unused = small_ready;

@@ -19,6 +19,7 @@ module tile_loader
     input  logic                  beat_valid,
     output logic                  beat_ready,
     input  logic [LANES-1:0][7:0] beat,
+    input  logic                  beats_plenty,  // the next EARLY beats come without a pause
 
     // The square.
     input  logic [           1:0] square_full,
@@ -29,13 +30,15 @@ module tile_loader
     output logic                  release_valid,
     output logic                  release_half,
 
-    // The array's shadow tile. tile_ready stays until tile_taken; the next tile waits for the swap.
+    // The array's shadow tile. tile_ready stays until tile_taken. Then the tile is whole, or will be
+    // when its first row gets to the array, EARLY cycles later at the earliest. The next one waits
+    // for the swap, of which it hears SWAP_AHEAD cycles before.
     output logic                  array_load,
     output logic [INDEX_BITS-1:0] array_channel,
     output logic [LANES-1:0][7:0] array_weights,
     output logic                  tile_ready,
     input  logic                  tile_taken,
-    input  logic                  array_swap,
+    input  logic                  swap_soon,
 
     // The epilogue's next channel parameters, which wait for the swap of the ones before.
     output logic                  channel_load,
@@ -51,6 +54,11 @@ module tile_loader
 );
 
   localparam int SQUARE_LATENCY = 3;
+  // From tile_ready to the swap: the issuer takes two cycles, the row ARRAY_AT.
+  localparam int EARLY = ARRAY_AT + 2;
+  // Steps that may be left: one from the stream is in the array a cycle later.
+  localparam logic [39:0] EARLY_TILE = 40'(EARLY);
+  localparam logic [39:0] EARLY_SQUARE = 40'(EARLY - SQUARE_LATENCY);
 
   /* verilator lint_off UNUSEDSIGNAL */  // its counts have moved to the registers below
   load_order_t current;
@@ -65,10 +73,11 @@ module tile_loader
   logic [15:0] address;
   logic second_half;  // of a 16-bit vector
   logic shadow_free, channels_free;
+  logic near_end, announced;  // few steps are left; tile_ready has been set for this tile
 
-  logic step, begin_load;
-  assign step = from_beats ? beat_valid : busy;
-  assign beat_ready = from_beats;
+  logic step, begin_load, staging_ready, staged_valid, transfer;
+  assign beat_ready = from_beats && (!parameter_step || staging_ready);
+  assign step = from_beats ? beat_valid && beat_ready : busy;
   assign idle = !busy && !load_valid;
   assign begin_load = load_valid && load_ready;
 
@@ -77,6 +86,8 @@ module tile_loader
       current <= load;
       steps_left <= load.beats;
       last_step <= load.beats == 40'd1;
+      near_end <= 1'b0;
+      announced <= 1'b0;
       parameter_step <= load.kind == LOAD_TILE && load.parameters;
       parameter_index <= '0;
       channel <= '0;
@@ -85,6 +96,8 @@ module tile_loader
     end else if (step) begin
       steps_left <= steps_left - 1'b1;
       last_step <= steps_left == 40'd2;
+      near_end <= steps_left <= (current.kind == LOAD_TILE ? EARLY_TILE : EARLY_SQUARE) + 40'd1;
+      if (announce) announced <= 1'b1;
       if (parameter_step) begin
         parameter_index <= parameter_index + 1'b1;
         parameter_step <= parameter_index != 3'd7;
@@ -96,10 +109,21 @@ module tile_loader
     end
   end
 
+  // A tile can be used when what is left of it is sure to come in time.
+  logic announce;
+  always_comb begin
+    unique case (current.kind)
+      LOAD_TILE: announce = step && !parameter_step && ((near_end && beats_plenty) || last_step);
+      LOAD_SQUARE: announce = step && near_end;
+      default: announce = 1'b0;
+    endcase
+    if (announced) announce = 1'b0;
+  end
+
   // A tile may be loaded when the one before is live; keys and values when they are in the square.
   logic needs_shadow, may_start;
   assign needs_shadow = load.kind == LOAD_TILE || load.kind == LOAD_SQUARE;
-  assign may_start = (!needs_shadow || shadow_free) && (!load.parameters || channels_free)
+  assign may_start = (!needs_shadow || shadow_free)
       && (load.kind != LOAD_SQUARE || square_full[square_half]);
   assign load_ready = !busy && may_start;
 
@@ -108,15 +132,34 @@ module tile_loader
   assign release_half = square_half;
   assign release_valid = step && current.kind == LOAD_SQUARE && last_step;
 
+  // Channel parameters wait here until those before them are live, so that the tile behind them
+  // need not. They are there long before its rows are through the array.
+  logic [2:0] transfer_index;
+  logic [LANES-1:0][7:0] staged;
+  assign transfer = staged_valid && (channels_free || transfer_index != '0);
+
+  fifo #(
+      .WIDTH(8 * LANES),
+      .DEPTH(8)
+  ) staging (
+      .clk,
+      .reset,
+      .push_valid(from_beats && beat_valid && parameter_step),
+      .push_ready(staging_ready),
+      .push(beat),
+      .head_valid(staged_valid),
+      .head(staged),
+      .pop(transfer)
+  );
+
   // Steps of the square on their way.
-  logic [SQUARE_LATENCY-1:0] square_step, square_last;
+  logic [SQUARE_LATENCY-1:0] square_step;
   logic [SQUARE_LATENCY-1:0][INDEX_BITS-1:0] square_channel;
 
   logic [LANES-1:0][7:0] low_half;  // first beat of a 16-bit vector
 
   always_ff @(posedge clk) begin
     square_step <= {square_step[SQUARE_LATENCY-2:0], step && current.kind == LOAD_SQUARE};
-    square_last <= {square_last[SQUARE_LATENCY-2:0], last_step};
     square_channel <= {square_channel[SQUARE_LATENCY-2:0], square_index};
 
     array_load <= square_step[SQUARE_LATENCY-1] || (step && current.kind == LOAD_TILE
@@ -129,9 +172,9 @@ module tile_loader
       array_weights <= beat;
     end
 
-    channel_load  <= step && parameter_step;
-    channel_index <= parameter_index;
-    channel_beat  <= beat;
+    channel_load  <= transfer;
+    channel_index <= transfer_index;
+    channel_beat  <= staged;
 
     work_write <= step && current.kind == LOAD_WORK;
     residual_write <= step && current.kind == LOAD_RESIDUAL && second_half;
@@ -151,8 +194,10 @@ module tile_loader
       busy <= 1'b0;
       from_beats <= 1'b0;
       tile_ready <= 1'b0;
+      announced <= 1'b0;
       shadow_free <= 1'b1;
       channels_free <= 1'b1;
+      transfer_index <= '0;
       square_half <= 1'b0;
       square_step <= '0;
       array_load <= 1'b0;
@@ -160,22 +205,24 @@ module tile_loader
       work_write <= 1'b0;
       residual_write <= 1'b0;
     end else begin
-      if (array_swap) shadow_free <= 1'b1;
+      if (swap_soon) shadow_free <= 1'b1;
       if (channel_swap) channels_free <= 1'b1;
+      if (transfer) begin
+        transfer_index <= transfer_index + 1'b1;
+        channels_free  <= 1'b0;
+      end
       if (tile_taken) tile_ready <= 1'b0;
       if (begin_load) begin
         busy <= 1'b1;
         from_beats <= load.kind != LOAD_SQUARE;
         if (needs_shadow) shadow_free <= 1'b0;
-        if (load.parameters) channels_free <= 1'b0;
       end
       if (step && last_step) begin
         busy <= 1'b0;
         from_beats <= 1'b0;
         if (current.kind == LOAD_SQUARE) square_half <= !square_half;
-        if (current.kind == LOAD_TILE) tile_ready <= 1'b1;
       end
-      if (square_step[SQUARE_LATENCY-1] && square_last[SQUARE_LATENCY-1]) tile_ready <= 1'b1;
+      if (announce) tile_ready <= 1'b1;
     end
   end
 

@@ -14,7 +14,15 @@ from cocotbext.axi import AxiReadBus
 
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import LOAD, MATMUL, OPCODE, Buffer, Field, Opcode, Region
-from hwgen.program.instructions import Attention, End, Instruction, Load, Matmul, SetTokens
+from hwgen.program.instructions import (
+    Attention,
+    End,
+    Instruction,
+    Load,
+    Matmul,
+    SetTokens,
+    TokenSelect,
+)
 from hwgen.program.memory import stripe
 from hwgen.program.program import InputLayout, OutputLayout, Program
 from hwgen.program.status import ErrorCode
@@ -150,7 +158,7 @@ def _instructions(
     rng: np.random.Generator, lanes: int, weights: int, inputs: int, count: int
 ) -> list[Instruction]:
     result: list[Instruction] = []
-    for kind in rng.integers(6, size=count):
+    for kind in rng.integers(7, size=count):
         match kind:
             case 0:
                 result.append(_load(rng, Region.INPUT, inputs))
@@ -160,6 +168,8 @@ def _instructions(
                 result.append(_matmul(rng, lanes, weights))
             case 4:
                 result.append(Attention(*(int(value) for value in rng.integers(16, size=19))))
+            case 5:
+                result.append(TokenSelect(*(int(value) for value in rng.integers(16, size=13))))
             case _:
                 result.append(SetTokens(int(rng.integers(8)), int(rng.integers(1 << 16))))
     return result
@@ -441,7 +451,7 @@ async def bad_programs(dut: Any) -> None:
         (changed(0, 0x4E475749), ErrorCode.BAD_HEADER),
         (changed(1, 2), ErrorCode.BAD_HEADER),
         (changed(2, int(good.image[0, 2]) ^ 1), ErrorCode.WRONG_ENGINE),
-        (changed(0, 5, record=2), ErrorCode.UNKNOWN_OPCODE),
+        (changed(0, 6, record=2), ErrorCode.UNKNOWN_OPCODE),
         (changed(0, 0xFF, record=1), ErrorCode.UNKNOWN_OPCODE),
         (no_end, wrong),
         (empty, wrong),

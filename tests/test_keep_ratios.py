@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Selectors that keep a given share of the patches, and the names of presets that have them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hwgen.errors import ModelError
-from hwgen.ir.graph import Graph, TokenSelector
+from hwgen.ir.graph import Graph, Tokens, TokenSelector
 from hwgen.ir.selections import selections
 from hwgen.keep_ratios import parse_keep_ratios, with_keep_ratios
 from hwgen.passes import canonicalise
@@ -31,6 +33,19 @@ def test_exactly_that_share_stays(ratios: dict[int, float], seed: int) -> None:
     expected = tuple(round(16 * ratio) for ratio in ratios.values())
     assert patches_left(graph, IMAGES) == {expected}
     assert patches_left(canonicalise(graph), IMAGES) == {expected}
+
+
+def test_every_class_token_stays() -> None:
+    embed, tokens, *rest = PLAIN.ops
+    assert isinstance(tokens, Tokens)
+    two = replace(
+        tokens,
+        class_token=np.repeat(tokens.class_token, 2, axis=0),
+        position=np.concatenate([tokens.position[:1], tokens.position]),
+    )
+    graph = with_keep_ratios(replace(PLAIN, ops=(embed, two, *rest)), {3: 0.5})
+    assert patches_left(graph, IMAGES) == {(8,)}
+    assert all(image[0].kept[:2].all() for image in selections(graph, IMAGES))
 
 
 def test_seeds_give_different_selectors() -> None:

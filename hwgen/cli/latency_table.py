@@ -43,8 +43,8 @@ def _ratios(text: str) -> list[float]:
         return [float(word) for word in text.split(",")]
     except ValueError:
         raise ConfigError(
-            f"--keep {text} is no list of keep ratios. Give numbers above 0 and up to 1 with commas "
-            "between them, as 1.0,0.9,0.8."
+            f"--keep {text} is no list of keep ratios. Give numbers above 0 and up to 1 with "
+            "commas between them, as 1.0,0.9,0.8."
         ) from None
 
 

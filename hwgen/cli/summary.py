@@ -17,7 +17,7 @@ from hwgen.report.figures import (
     shares,
     signed_percent,
 )
-from hwgen.report.schema import Fidelity, Report, RtlResult
+from hwgen.report.schema import Fidelity, Pruning, Report, RtlResult
 
 
 def headline(report: Report) -> Table:
@@ -43,6 +43,8 @@ def headline(report: Report) -> Table:
         f"{percent(report.batch * report.macs / (cycles * report.lanes**2))} of the {report.lanes} "
         f"x {report.lanes} array is used",
     )
+    if report.pruning:
+        table.add_row("tokens", tokens(report.pruning))
     used, device = report.resources.predicted, report.resources.device
     table.add_row(
         "resources",
@@ -68,6 +70,21 @@ def headline(report: Report) -> Table:
             "in memory" + ("" if rtl.array == "faithful" else " (array: C++ twin)"),
         )
     return table
+
+
+def tokens(pruning: Pruning) -> str:
+    """What token selection did, in a few lines."""
+    first = pruning.selectors[0].rows_in
+    rows = " to ".join(
+        f"{spread.mean:.0f} ({spread.least} to {spread.most})"
+        for spread in (selector.rows_out for selector in pruning.selectors)
+    )
+    share = sum(selector.share for selector in pruning.selectors)
+    return (
+        f"{first.mean:.0f} rows, then {rows}, on average over {count(pruning.images)}; "
+        f"{pruning.cycles_mean:,.0f} cycles predicted on average, {pruning.cycles_most:,} at most; "
+        f"selectors take {percent(share)}"
+    )
 
 
 def accuracy(fidelity: Fidelity) -> str:

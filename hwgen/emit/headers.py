@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from hwgen.emit.templates import render
+from hwgen.golden.select import most_heads
+from hwgen.numerics.mean import MOST_ROWS
 from hwgen.numerics.piecewise import INVERSE_SQRT, RECIPROCAL
 from hwgen.program.engine import PROGRAM_VERSION, EngineConfig
 from hwgen.program.fields import FIELDS, OPCODE, WORDS, Buffer, Field, Opcode, Region
@@ -56,6 +58,8 @@ def config_header(engine: EngineConfig) -> str:
         version=PROGRAM_VERSION,
         page_beats=PAGE_BEATS,
         token_registers=TOKEN_REGISTERS,
+        most_heads=most_heads(engine.lanes),
+        mean_rows=MOST_ROWS,
         enumerations=_ENUMERATIONS,
     ).decode()
 

@@ -49,7 +49,6 @@ class Tile:
     """A tile: ``beats`` of the weight stream, or, where 0, keys or values from ``source``."""
 
     beats: int = 0
-    parameters: bool = False
     source: Place = Place.NOTHING
 
 
@@ -70,7 +69,6 @@ class Item:
     residual: int | None = None
     tile: Tile | None = None
     last: bool = False
-    channels: bool = False
     target: tuple[Place, int] = (Place.NOTHING, 0)
     settled: bool = False
     again: bool = False
@@ -119,19 +117,16 @@ class Sequencer:
             for k in range(op.reduction_slices):
                 final = k == op.reduction_slices - 1
                 last = final and not two_passes
-                parameters = k == 0
-                beats = self._lanes + PARAMETER_BEATS * parameters
+                beats = self._lanes + (PARAMETER_BEATS if k == 0 else 0)
                 yield Item(
-                    Kind.PASS, rows, source, tile=Tile(beats, parameters), last=last,
-                    channels=last, target=target,
+                    Kind.PASS, rows, source, tile=Tile(beats), last=last, target=target,
                     residual=op.residual_address if op.residual and last else None,
                     settled=behind or k >= first, again=part > 0,
                     gelu=gelu if last else None,
                 )  # fmt: skip
             if two_passes:
                 yield Item(
-                    Kind.PASS, rows, residual=op.residual_address, last=True, channels=True,
-                    target=target,
+                    Kind.PASS, rows, residual=op.residual_address, last=True, target=target,
                 )  # fmt: skip
             if op.mean:
                 yield Item(Kind.SUM, 1, last=True, target=(Place.WORK, op.mean_address))

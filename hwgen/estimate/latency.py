@@ -86,4 +86,4 @@ class Latency:
     @property
     def after_count(self) -> int:
         """The row count to the issue of the mean of the rows dropped: its ratio is found."""
-        return 2 + MEAN_RATIO + 1
+        return 2 + MEAN_RATIO + 5

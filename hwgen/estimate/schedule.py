@@ -22,8 +22,14 @@ SQUARE_WRITE = 3
 """Last vector of a tile read from its buffer to the tile being whole in the square."""
 SQUARE_READ = 3
 """A vector read from the square to the array's weight port."""
+ANNOUNCED = 7
+"""The issuer takes a tile so many cycles before its last weights are in the array."""
+SWAP_AHEAD = 2
+"""The loader begins the next tile so many cycles before the first row of one is in the array."""
 AFTER_SUM = 4
 """From the start of an item to that of one that has neither tile nor source to wait for."""
+AFTER_COUNT = 7
+"""From the row count of a token selection to the pass of its next slice."""
 WALK = 3
 """Decoding an instruction up to its first item, with nothing before it under way."""
 
@@ -70,8 +76,8 @@ class Schedule:
         self._gelu: object = None
         self._gelu_last = -self._latency.after_write
         self._starts: deque[int] = deque([0] * (QUEUE + 1), maxlen=QUEUE + 1)
-        # Loader: free to take a tile; shadow weights and channel parameters free to be overwritten.
-        self._loader = self._shadow = self._channels = 0
+        # Loader: free to take a tile; shadow weights free to be overwritten.
+        self._loader = self._shadow = 0
         # Filler: free to take a tile; each half of the square free to be overwritten.
         self._filler = 0
         self._halves = [0, 0]
@@ -141,13 +147,10 @@ class Schedule:
 
     def _sent(self, item: Item, first: int, last: int) -> int:
         """Keeps what later items and tiles depend on."""
-        swap = first + self._latency.array_at
         if item.tile:
-            self._shadow = swap + 1
+            self._shadow = first + self._latency.array_at - SWAP_AHEAD
         if item.gelu:
             self._gelu, self._gelu_last = item.gelu, last
-        if item.channels:
-            self._channels = first + self._latency.epilogue_at
         place, base = item.target
         if item.kind is Kind.MEASURE:
             place, base = item.source
@@ -224,7 +227,7 @@ class Schedule:
     def _selection(self, item: Item) -> int:
         """Scores may be followed row by row; what is selected must be there."""
         if item.again:
-            return 0
+            return self._counted + AFTER_COUNT
         scores = self._follows(item.source[0], None if item.settled else item.source[1])
         return max(scores, self._follows(Place.RESIDUAL, None))
 
@@ -233,15 +236,15 @@ class Schedule:
         # The sequencer pushes a tile with its item, when the queue has room for it.
         pushed = max(self._starts[0] + 1, self._counted)
         begin = max(self._loader, self._shadow, pushed)
-        if tile.parameters:
-            begin = max(begin, self._channels)
         if not tile.beats:
             return self._square(tile, begin, pushed)
         arrived = self._stream.fetch(tile.beats)
         end = max(begin + tile.beats, arrived)
         self._stream.release(tile.beats, end)
         self._loader = end + 1
-        return _Arrival(end + 1, end - begin - tile.beats)
+        # Announced ahead when what is left of it is in the prefetch buffer.
+        ready = max(end - ANNOUNCED, min(arrived, end) + 1)
+        return _Arrival(ready, end - begin - tile.beats)
 
     def _square(self, tile: Tile, begin: int, pushed: int) -> _Arrival:
         """Keys or values, by way of the square."""
@@ -257,4 +260,4 @@ class Schedule:
         end = begin + self._lanes
         self._halves[half] = end + 1
         self._loader = end + 1
-        return _Arrival(end + 1 + SQUARE_READ, 0)
+        return _Arrival(end + SQUARE_READ - ANNOUNCED, 0)

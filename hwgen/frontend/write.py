@@ -2,9 +2,10 @@
 """From a Graph to an ONNX file."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,16 @@ _IR_VERSION = 10
 """Of the ONNX file format: the first one that has metadata of nodes."""
 
 
-def write_onnx(graph: Graph, path: str | Path) -> None:
+def write_onnx(
+    graph: Graph, path: str | Path, metadata: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Writes a float ``graph``, as it is before the passes, to one self-contained ONNX file.
 
     The input takes normalised pixels, float32 (batch, channels, height, width), the batch dynamic,
     or 1 where the graph has token selectors; these are calls of the function
     ``hwgen.TokenSelector``. Normalisation and classes are in the metadata ``hwgen.mean``,
-    ``hwgen.std`` and ``hwgen.classes``. The same graph gives the same bytes.
+    ``hwgen.std`` and ``hwgen.classes``, and ``metadata`` with them. The same graph gives the same
+    bytes.
 
     ``hwgen.frontend.load`` reads the same operations back, with the same arrays, attributes to
     float32, names of operations, and names of values but for those that TakeToken makes.
@@ -57,8 +61,9 @@ def write_onnx(graph: Graph, path: str | Path) -> None:
     Raises ModelError when the graph holds operations that the passes made, or takes one token and
     then attends with it.
     """
-    data = _Writer(graph).model().SerializeToString(deterministic=True)
-    Path(path).write_bytes(data)
+    model = _Writer(graph).model()
+    helper.set_model_props(model, _metadata(graph) | dict(metadata))
+    Path(path).write_bytes(model.SerializeToString(deterministic=True))
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,6 @@ class _Writer:
             ir_version=_IR_VERSION,
             producer_name="hwgen",
         )
-        helper.set_model_props(proto, _metadata(graph))
         return proto
 
     def _write(self, op: Op) -> _Tensor:

@@ -103,8 +103,8 @@ class LatencyTable(BaseModel):
         for block in selectors:
             if not 1 <= block <= self.blocks:
                 raise ConfigError(
-                    f"There is no block {block} to put a token selector in front of; "
-                    f"'{self.model}' has blocks 1 to {self.blocks}."
+                    f"A token selector cannot stand in front of block {block}: '{self.model}' has "
+                    f"{self.blocks} blocks."
                 )
         before = (1.0, *keep)
         return (

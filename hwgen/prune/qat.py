@@ -6,6 +6,7 @@ with the interpreter, bit for bit. Gradients are those of the real operations (s
 """
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hwgen.compile import compile_scaled
 from hwgen.compile.lower import fold_pixels
 from hwgen.config import Quantisation
 from hwgen.errors import DataError
+from hwgen.frontend.write import write_onnx
 from hwgen.ir.graph import (
     Attention,
     FusedLinear,
@@ -43,6 +45,7 @@ from hwgen.prune.network import Outcome, Rows
 from hwgen.prune.selector import Selection
 from hwgen.quant.calibrate import calibrate
 from hwgen.quant.scales import Scales, choose_scales
+from hwgen.quant.trained import KEY, TrainedQuantisation
 from hwgen.quant.weights import quantise_linear
 
 
@@ -101,6 +104,18 @@ class IntegerNetwork(nn.Module):
     def program(self) -> Program:
         """The Program of the present weights; it computes what ``forward`` does."""
         return compile_scaled(canonicalise(self.graph()), self.scales, self.settings, self.engine)
+
+    def write_onnx(self, path: str | Path) -> None:
+        """Writes the trained Graph with its scales and settings, which ``hwgen build`` then uses.
+
+        The file's float functions are the exact ones: onnxruntime shows the network without its
+        regularised functions and without rounding.
+
+        Raises ModelError when the network was made from a canonical graph.
+        """
+        canonical = canonicalise(self.graph())
+        trained = TrainedQuantisation.of(canonical, self.scales, self.settings)
+        write_onnx(self.graph(), path, {KEY: trained.text()})
 
     def forward(self, images: Tensor) -> Outcome:
         """Runs uint8 ``images`` (images, height, width, channels).

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report's figures do not say, from what is known so far."""
 
-from hwgen.report.figures import count
-from hwgen.report.schema import Report, RtlResult
+from hwgen.report.figures import count, run_name
+from hwgen.report.schema import Pruning, Report, RtlResult
 
 _PREDICTED = (
     "Cycles are predicted by a model of the engine; RTL simulation has not confirmed them "
@@ -31,9 +31,19 @@ def limits(report: Report) -> tuple[str, ...]:
     """Sentences that are true of the report as it stands."""
     rtl = report.verification.rtl
     found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _NO_VENDOR, _CPP]
+    if report.pruning:
+        found.append(_pruned(report, report.pruning))
     if report.source.startswith("preset:"):
         found.append(random_weights(report.source.removeprefix("preset:")))
     return tuple(found)
+
+
+def _pruned(report: Report, pruning: Pruning) -> str:
+    return (
+        "How many tokens stay depends on the image: speed and cycles are those of "
+        f"{run_name(report)} that was looked at first; {pruning.cycles_most:,} cycles at most are "
+        "predicted."
+    )
 
 
 def random_weights(name: str) -> str:

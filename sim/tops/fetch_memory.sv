@@ -44,7 +44,7 @@ module fetch_memory #(
   /* verilator lint_off UNUSEDSIGNAL */
   logic [511:0] instruction;
   logic [31:0] instruction_beats, output_vectors;
-  logic instruction_last;
+  logic instruction_last, beats_plenty;
   /* verilator lint_on UNUSEDSIGNAL */
 
   fetch #(

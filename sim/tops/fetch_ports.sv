@@ -25,6 +25,7 @@ module fetch_ports #(
     output logic [       31:0] output_vectors,
     output logic               beat_valid,
     input  logic               beat_ready,
+    output logic               beats_plenty,
     output logic [8*LANES-1:0] beat,
     /* verilator lint_off UNUSEDSIGNAL */
     output logic [  3:0] m_axi_gmem0_arid,
@@ -135,6 +136,7 @@ module fetch_ports #(
       .output_vectors,
       .beat_valid,
       .beat_ready,
+      .beats_plenty,
       .beat,
       .araddr (araddr[PORTS-1:0]),
       .arlen  (arlen[PORTS-1:0]),

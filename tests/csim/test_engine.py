@@ -13,7 +13,7 @@ from hwgen.golden.select import most_heads
 from hwgen.program.engine import EngineConfig
 from hwgen.program.extent import Extent
 from hwgen.program.fields import Buffer, Region
-from hwgen.program.instructions import Attention, Load, Matmul, SetTokens, TokenSelect
+from hwgen.program.instructions import Attention, End, Load, Matmul, SetTokens, TokenSelect
 from hwgen.program.memory import stripe
 from hwgen.program.program import Program
 from hwgen.program.status import ErrorCode
@@ -83,15 +83,16 @@ def engine_case(
     return b"".join([head_of_case, memory, output.astype("<i2").tobytes(), *trace])
 
 
-def _with_field(program: Program, kind: type, **changes: Any) -> Program:
-    """``program`` with fields of its last instruction of ``kind`` changed. Register 14 holds what
-    takes any address out of its buffer, and some beyond 16 bits.
+def _with_field(program: Program, kind: type, *, ends: bool = False, **changes: Any) -> Program:
+    """``program`` with fields of its last instruction of ``kind`` changed, and the end right behind
+    it with ``ends``. Register 14 holds what takes any address out of its buffer, and some beyond
+    16 bits.
     """
     index = max(i for i, item in enumerate(program.instructions) if isinstance(item, kind))
     before, rest = program.instructions[:index], program.instructions[index + 1 :]
     changed = replace(program.instructions[index], **changes)
-    instructions = (*before, SetTokens(14, 65535), changed, *rest)
-    return replace(program, instructions=instructions, labels=("", *program.labels))
+    instructions = (*before, SetTokens(14, 65535), changed, *((End(),) if ends else rest))
+    return replace(program, instructions=instructions, labels=tuple("" for _ in instructions))
 
 
 def _damaged(program: Program, word: int, value: int, record: int = 0) -> np.ndarray:
@@ -161,7 +162,7 @@ def error_cases(engine: EngineConfig) -> list[bytes]:
         ),
     ]
     for kind, fields in ((Matmul, MEAN), (Matmul, SECOND), (TokenSelect, SELECT)):
-        engine_case(_with_field(good, kind, **fields), error=ErrorCode.NONE)
+        engine_case(_with_field(good, kind, ends=True, **fields), error=ErrorCode.NONE)
     bad = [_with_field(good, kind, **fields) for kind, fields in bad_fields]
     cases = [engine_case(program, error=ErrorCode.OUT_OF_RANGE) for program in bad]
     records = len(good.image)
@@ -201,7 +202,8 @@ def corner_cases(engine: EngineConfig) -> list[bytes]:
         {"slices": 1, "source_stride": 0, "destination_stride": 0},
         {"rows": engine.max_rows, "slices": 1},
     ]
-    return [engine_case(_with_field(good, TokenSelect, **(SELECT | item))) for item in fields]
+    cases = [_with_field(good, TokenSelect, ends=True, **(SELECT | item)) for item in fields]
+    return [engine_case(program, error=ErrorCode.NONE) for program in cases]
 
 
 @pytest.mark.parametrize("lanes", [16, 32, 64])

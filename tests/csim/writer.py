@@ -323,8 +323,16 @@ class Writer:
         return self.matmul(destination, normalise=0, **(sources | wanted))
 
     def mean(self, **wanted: int) -> Matmul:
-        """A matrix product whose rows are averaged too."""
-        return self.matmul(Buffer.WORK, mean=1, **wanted)
+        """A matrix product whose rows are averaged too, and one that reads the means."""
+        op = self.matmul(Buffer.WORK, mean=1, **wanted)
+        self.matmul(
+            Buffer.WORK if self.flag() else Buffer.RESIDUAL,
+            (op.mean_address, op.output_slices),
+            rows=op.output_slices,
+            reduction_slices=1,
+            normalise=0,
+        )
+        return op
 
     def attention(self, counted: Selection | None = None) -> None:
         """V by a matrix product, then the attention that reads it; rows and keys may be as many
@@ -530,7 +538,7 @@ def random_program(engine: EngineConfig, seed: int) -> Program:
         lambda: writer.second(Buffer.WORK),
         lambda: writer.second(Buffer.RESIDUAL),
         writer.mean,
-        lambda: writer.second(Buffer.WORK, mean=1),
+        lambda: writer.mean(normalise=0, reduction_slices=3, second_slices=1, second_broadcast=1),
         writer.selections,
     ]
     for index in [*writer.rng.permutation(len(steps)), *writer.rng.permutation(len(steps))]:

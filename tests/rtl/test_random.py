@@ -25,10 +25,9 @@ from hwgen.program.status import ErrorCode
 from hwgen.sim import rtl_build
 from hwgen.sim.rtl import Memory, run_rtl
 from hwgen.sim.rtl_build import Options, compile_rtl
-from tests.csim.writer import INPUT_BEATS, OUTPUT_VECTORS, Writer, vectors
+from tests.csim.writer import INPUT_BEATS, OUTPUT_VECTORS, NoRoom, Writer, vectors
 
 SIZES = {
-    "max_rows": 40,
     "score_depth": 120,
     "residual_depth": 500,
     "work_depth": 600,
@@ -134,6 +133,86 @@ class Neighbours(Writer):
                 target, rows=rows, reduction_slices=slices, normalise=0,
             )  # fmt: skip
 
+    def means(self) -> None:
+        """A product with its means, and one right behind that reads both: the means as the second
+        source, or as a row of one slice more.
+        """
+        rows, slices = self.rows(), self.integer(1, 2)
+        first = self.mean(rows=rows, output_slices=slices, normalise=1)
+        address, stride = first.destination_address, first.destination_stride
+        if self.flag():
+            destination = Buffer(self.integer(0, 3))
+            op = self.matmul(
+                destination, (address, stride), rows=rows, normalise=0, reduction_slices=2 * slices,
+                second_slices=slices, second_broadcast=1, output_slices=self.integer(1, 3),
+            )  # fmt: skip
+            written = vectors(op.destination_address, op.destination_stride, op.output_slices, rows)
+            if destination != Buffer.WORK or not written & vectors(
+                first.mean_address, 1, slices, 1
+            ):
+                self.instructions[-1] = replace(op, second_address=first.mean_address)
+            return
+        behind = address + slices * stride
+        if behind + max(rows, slices) + rows > self.engine.work_depth:
+            raise NoRoom
+        means = behind + self.integer(0, rows - 1)
+        self.instructions[-1] = replace(first, mean_address=means)
+        self.matmul(
+            Buffer.OUTPUT, (address, stride), rows=rows, reduction_slices=slices + 1, normalise=0
+        )
+
+    def selection(self) -> None:
+        """A selection right behind the products that make its rows and their scores, in any order,
+        to their own place, below it, or apart; then a product that reads what is left.
+        """
+        self.held.clear()
+        depth = self.engine.residual_depth
+        rows, slices = self.rows(), self.integer(1, 3)
+        fields = self.decision(rows, rows)
+        if self.integer(0, 3) == 0:
+            fields |= {"prefix": rows, "packages": 0, "package": 1}
+        most = rows + fields["package"]
+        made = {}
+        for buffer, count in self.rng.permutation([(Buffer.WORK, 1), (Buffer.RESIDUAL, slices)]):
+            made[Buffer(buffer)] = self.matmul(Buffer(buffer), rows=rows, output_slices=int(count))
+        first, score = made[Buffer.RESIDUAL], made[Buffer.WORK]
+        source = target = (first.destination_address, first.destination_stride)
+        if self.flag():
+            target = (self.integer(max(0, source[0] - rows), source[0]), source[1])
+        if source[1] < most or target[0] + (slices - 1) * target[1] + most > depth:
+            target = self.place_apart(depth, slices, most, vectors(*source, slices, rows))
+        number, fields["rows_register"] = self.count(rows)
+        source_offset, fields["source_offset_register"] = self.offset(source[0])
+        target_offset, fields["destination_offset_register"] = self.offset(target[0])
+        fields |= {
+            "rows": number,
+            "source_address": source[0] - source_offset,
+            "source_stride": source[1],
+            "destination_address": target[0] - target_offset,
+            "destination_stride": target[1],
+            "slices": slices,
+            "score_address": score.destination_address,
+        }
+        count, _ = self.select_registers(fields)
+        # As many as are left, or with what lies behind them.
+        register = count if most <= self.engine.max_rows and self.flag() else 0
+        left = {"rows": min(most, self.engine.max_rows), "rows_register": register}
+        if self.flag():
+            self.matmul(
+                Buffer(self.integer(0, 3)), target, reduction_slices=slices, normalise=1, **left
+            )
+        else:
+            self.matmul(
+                Buffer.RESIDUAL if self.flag() else Buffer.OUTPUT, operand=target,
+                output_slices=slices, residual=1, **left,
+            )  # fmt: skip
+
+    def scores(self, rows: int) -> int:
+        """Loaded, or made by a product."""
+        if self.flag():
+            return super().scores(rows)
+        return self.matmul(Buffer.WORK, rows=rows, output_slices=1).destination_address
+
     def layer(self, weight: int) -> int:
         """The weight stream of ``weight`` times the unit matrix; its offset."""
         lanes = self.engine.lanes
@@ -206,16 +285,22 @@ def random_writer(engine: EngineConfig, seed: int) -> Neighbours:
         *[writer.source] * 4,
         *[writer.operand] * 2,
         writer.other_stride,
+        *[writer.means] * 3,
+        lambda: writer.second(Buffer(writer.integer(0, 3)), rows=writer.rows()),
+        *[writer.selection] * 4,
+        writer.selections,
     ]
     for index in writer.rng.permutation(len(steps)):
         writer.step(steps[index])
     return writer
 
 
-@pytest.mark.parametrize(("lanes", "seeds"), [(16, 40), (32, 6)])
-def test_random_programs(monkeypatch: pytest.MonkeyPatch, lanes: int, seeds: int) -> None:
+@pytest.mark.parametrize(("lanes", "max_rows", "seeds"), [(16, 32, 40), (32, 40, 6)])
+def test_random_programs(
+    monkeypatch: pytest.MonkeyPatch, lanes: int, max_rows: int, seeds: int
+) -> None:
     monkeypatch.setattr(rtl_build, "_OPTIMISE", "-O1")
-    engine = EngineConfig(lanes=lanes, **SIZES)
+    engine = EngineConfig(lanes=lanes, max_rows=max_rows, **SIZES)
     project = rtl_project(engine)
     files = {name.removeprefix(f"{FOLDER}/"): data for name, data in project.items()}
     simulator = compile_rtl(files, Options(twin=True))
