@@ -36,7 +36,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[rtl,test,zoo]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[rtl,test,train,zoo]'
 	touch $@
 
 clean:

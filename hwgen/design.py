@@ -30,7 +30,7 @@ from hwgen.progress import Progress, silent
 from hwgen.report.html import html
 from hwgen.report.limits import random_weights, with_limits
 from hwgen.report.make import make_report, speed, yosys_report
-from hwgen.report.pruning import Run, pruning, with_shares
+from hwgen.report.pruning import MacsOf, Run, pruning, run_macs, with_shares
 from hwgen.report.schema import Report, RtlResult
 from hwgen.sim.rtl import Memory
 from hwgen.sim.rtl_build import Options, read_rtl
@@ -197,7 +197,8 @@ class Design:
         found = fidelity(chosen, int8, float_)
         known_better = level != "golden" and (self._report.fidelity.images or 0) > len(chosen)
         self._record(None if data is None or known_better else found, csim, rtl)
-        self._record_pruning(selected.runs, chosen, level, data is not None, rtl is not None)
+        if selected.runs:
+            self._record_pruning(selected.runs, chosen, level, data is not None, rtl is not None)
         return Verification(level, data is not None, found, int8, float_, csim, rtl)
 
     def estimate(self, progress: Progress | None = None) -> Report:
@@ -241,7 +242,7 @@ class Design:
             self.program,
             data.images,
             expected,
-            self._report.macs,
+            run_macs(self.program, selected[0], self._macs_of()) if selected else self._report.macs,
             progress,
             file,
             selected,
@@ -293,24 +294,25 @@ class Design:
         """Puts what token selections did into the report. Predictions become those of the first
         run that was measured; what is known of more images, or of real ones, stays.
         """
-        if not runs:
-            return
-        report = self._report
+        report, macs_of = self._report, self._macs_of()
         if measured:
-            found = speed(self.program, self.board, report.clock_mhz, report.macs, runs[0])
-            found["cycles"] = report.cycles.model_copy(
-                update={"predicted": found["cycles"].predicted}
-            )
-            report = report.model_copy(update=found)
+            size = run_macs(self.program, runs[0], macs_of)
+            found = speed(self.program, self.board, report.clock_mhz, size, runs[0])
+            cycles = found["cycles"].model_copy(update={"measured": report.cycles.measured})
+            report = report.model_copy(update={**found, "macs": size, "cycles": cycles})
         known = report.pruning
         better = known is not None and (known.real, known.images) > (real, len(data))
         if not better or (level == "golden" and real):
             timing = timing_for(self.board, report.clock_mhz)
-            found_pruning = pruning(
-                self.program, timing, runs, len(data), report.instructions, real=real
+            seen = pruning(
+                self.program, timing, runs, len(data), report.instructions, macs_of, real=real
             )
-            report = report.model_copy(update={"pruning": found_pruning})
+            report = report.model_copy(update={"pruning": seen})
         self._replace(with_shares(report))
+
+    def _macs_of(self) -> MacsOf:
+        """The network's multiplications by the rows that its selectors leave."""
+        return _macs_of(canonicalise(self._source.graph(self.config.input)), self.config)
 
     def _forget(self, level: Level) -> None:
         """Takes an earlier success of a level out of the report: it is no longer true."""
@@ -383,18 +385,23 @@ def build(
             progress=lambda done, total: progress("quantising", done, total),
             **options,
         )
-    single = single_rows(canonical) if settings.class_token_only else {}
-    size = macs(canonical, single), parameters(graph)
     progress("estimating", 0, 0)
     built = images[: TEST_BENCH_RUNS * settings.batch]
     shown = images[:PRUNING_IMAGES]
     runs = selections(program, program.input.pack(shown, engine.lanes))
+    macs_of = _macs_of(canonical, settings)
+    size = run_macs(program, runs[0], macs_of) if runs else macs_of(()), parameters(graph)
     report = make_report(source.recorded, graph, size, program, target, settings, runs)
     timing = timing_for(target, report.clock_mhz)
     real = calibration is not None
-    found = pruning(program, timing, runs, len(shown), report.instructions, real=real)
+    found = pruning(program, timing, runs, len(shown), report.instructions, macs_of, real=real)
     report = with_limits(report.model_copy(update={"pruning": found}))
     return Design(source, settings, target, program, report, built=built)
+
+
+def _macs_of(canonical: Graph, settings: Config) -> MacsOf:
+    single = single_rows(canonical) if settings.class_token_only else {}
+    return lambda rows: macs(canonical, single, rows)
 
 
 def open_design(directory: str | Path) -> Design:

@@ -131,8 +131,8 @@ TILE:
         advance(next, op, key_slice_count);
         pass.load.kind = tile.values ? TILE_VALUES : TILE_KEYS;
         if (!tile.values)
-            fill_keys(work, square,
-                      tile_address(tile, op, op.key_address, op.key_stride), keys_in(tile, op.keys));
+            fill_keys(work, square, tile_address(tile, op, op.key_address, op.key_stride),
+                      keys_in(tile, op.keys));
         pass.fill.active = next.exists && next.values;
         pass.fill.address = tile_address(next, op, op.value_address, op.value_stride);
         pass.fill.valid = keys_in(next, op.keys);

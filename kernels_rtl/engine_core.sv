@@ -68,7 +68,7 @@ module engine_core
   /* verilator lint_on UNUSEDSIGNAL */
   load_order_t load_pushed, load_head;
   fill_t fill_pushed, fill_head;
-  logic everything_idle, items_taken, loader_idle, filler_idle;
+  logic everything_idle, item_taken, loader_idle, filler_idle;
   logic all_settled, work_settled, value_settled;
 
   sequencer #(
@@ -97,7 +97,10 @@ module engine_core
       .fill_ready(fill_push_ready),
       .fill(fill_pushed),
       .everything_idle,
-      .items_taken,
+      .item_taken,
+      .table_fill,
+      .softmax_constants,
+      .table_free,
       .selection_valid(result_decided.decides),
       .selection_count(kept_count),
       .done,
@@ -145,7 +148,8 @@ module engine_core
   );
 
   logic tile_ready, tile_taken, table_ready, output_taken;
-  logic row_valid, row_first, row_last, normalise_start, table_fill;
+  logic row_valid, row_first, row_last, normalise_start, table_fill, table_free;
+  softmax_constants_t softmax_constants;
   logic [15:0] row;
   gelu_constants_t gelu_constants;
 
@@ -168,7 +172,7 @@ module engine_core
       .current,
       .row,
       .normalise_start,
-      .table_fill,
+      .table_free,
       .gelu_constants,
       .waits(waits[5:0]),
       .work_settled,
@@ -179,7 +183,7 @@ module engine_core
   assign waits[6] = beat_ready && !beat_valid;
 
   always_ff @(posedge clk) begin
-    items_taken <= !item_valid;
+    item_taken <= item_valid && item_ready && !reset;
     everything_idle <= !item_valid && all_settled && loader_idle && !fill_valid && filler_idle
         && !output_valid;
   end
@@ -735,8 +739,8 @@ module engine_core
   logic [5:0] output_shift;
   always_ff @(posedge clk) begin
     if (table_fill) begin
-      output_multiplier <= current.output_multiplier;
-      output_shift <= current.output_shift;
+      output_multiplier <= softmax_constants.output_multiplier;
+      output_shift <= softmax_constants.output_shift;
     end
   end
 
@@ -747,7 +751,7 @@ module engine_core
       .clk,
       .reset,
       .fill(table_fill),
-      .exponent_multiplier(current.exponent_multiplier),
+      .exponent_multiplier(softmax_constants.exponent_multiplier),
       .ready(table_ready),
       .output_multiplier,
       .output_shift,

@@ -19,8 +19,7 @@ package engine_pkg;
   typedef enum logic [1:0] {
     ITEM_PASS,       // rows through the array
     ITEM_MEASURE,    // rows of the residual buffer through the row statistics
-    ITEM_NORMALISE,  // row statistics to means and ratios
-    ITEM_SOFTMAX     // fill the table of exponentials
+    ITEM_NORMALISE   // row statistics to means and ratios
   } item_kind_t;
 
   typedef struct packed {
@@ -79,11 +78,14 @@ package engine_pkg;
     logic [63:0] epsilon;
     logic [15:0] normalise_multiplier;
     logic [5:0] normalise_shift;
-    // ITEM_SOFTMAX
+  } item_t;
+
+  // Of an attention: its table of exponentials, and the ratio of its output.
+  typedef struct packed {
     logic [15:0] exponent_multiplier;
     logic [15:0] output_multiplier;
     logic [5:0] output_shift;
-  } item_t;
+  } softmax_constants_t;
 
   typedef struct packed {
     logic [15:0] one;

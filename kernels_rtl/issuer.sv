@@ -29,7 +29,7 @@ module issuer
     output item_t       current,
     output logic [15:0] row,
     output logic        normalise_start,  // with the constants and rows of `current`
-    output logic        table_fill,
+    output logic        table_free,  // of all that was issued
     output gelu_constants_t gelu_constants,
 
     // Why no row is sent in this cycle: nothing to do; its tile; its source, the residual operand or
@@ -85,7 +85,7 @@ module issuer
   endfunction
   /* verilator lint_on UNUSEDSIGNAL */
 
-  time_t until_gelu, until_mean;
+  time_t until_gelu, until_mean, until_free;
   logic compacted;  // the last writer of the residual buffer left out rows: none may follow it
 
   // ---- Whether the first item of the queue may start -------------------------------------------
@@ -120,10 +120,7 @@ module issuer
       ITEM_PASS:
       ready = (tile_ready || !item.has_tile) && source_ready && residual_ready && gelu_ready;
       ITEM_MEASURE: ready = residual_settled;
-      ITEM_NORMALISE:
-      ready = follows(BUFFER_RESIDUAL, matrix_related, since_first, until_last);
-      // The table and the output ratio stay while rows of the last attention are under way.
-      default: ready = work_settled;
+      default: ready = follows(BUFFER_RESIDUAL, matrix_related, since_first, until_last);
     endcase
   end
 
@@ -190,13 +187,11 @@ module issuer
     // A row may still go in the cycle in which this is found.
     no_credit <= under_way >= ($clog2(OUTPUT_DEPTH) + 1)'(OUTPUT_DEPTH - 1);
     normalise_start <= start && item.kind == ITEM_NORMALISE;
-    table_fill <= start && item.kind == ITEM_SOFTMAX;
 
     if (reset) begin
       active <= 1'b0;
       under_way <= '0;
       normalise_start <= 1'b0;
-      table_fill <= 1'b0;
     end else begin
       if (start) active <= has_rows;
       else if (row_valid && last_row) active <= 1'b0;
@@ -207,6 +202,7 @@ module issuer
 
   // ---- What they leave behind ------------------------------------------------------------------
   assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
+  assign table_free = until_free == '0;
   assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;
   assign all_settled = until_last == '0 && !active;
 
@@ -233,6 +229,12 @@ module issuer
     if (until_mean != '0) until_mean <= until_mean - 1'b1;
     if (row_valid && current.summed) until_mean <= time_t'(AFTER_SUMMED - FOUND);
 
+    // The last of it that a row needs is the ratio that it takes to the epilogue.
+    if (until_free != '0) until_free <= until_free - 1'b1;
+    if (row_valid && current.kind == ITEM_PASS && current.source == SOURCE_SCORES) begin
+      until_free <= time_t'(epilogue_at(LANES));
+    end
+
     if (start) since_start <= 3'd1;
     else if (!(&since_start)) since_start <= since_start + 1'b1;
     if (!(&since_normalise)) since_normalise <= since_normalise + 1'b1;
@@ -251,19 +253,22 @@ module issuer
       since_start <= '1;
       until_gelu <= '0;
       until_mean <= '0;
+      until_free <= '0;
     end
   end
 
   // ---- Statistics, a cycle late ----------------------------------------------------------------
-  logic waiting;
+  logic waiting, waiting_pass, no_table;
   assign waiting = free && item_valid && !may_start;
+  assign waiting_pass = waiting && item.kind == ITEM_PASS && (!item.has_tile || tile_ready);
+  assign no_table = item.source == SOURCE_SCORES && !table_ready;
 
   always_ff @(posedge clk) begin
     waits[0] <= free && !item_valid;
     waits[1] <= waiting && item.kind == ITEM_PASS && item.has_tile && !tile_ready;
-    waits[2] <= waiting && item.kind == ITEM_PASS && (!item.has_tile || tile_ready);
+    waits[2] <= waiting_pass && !no_table;
     waits[3] <= waiting && (item.kind == ITEM_MEASURE || item.kind == ITEM_NORMALISE);
-    waits[4] <= waiting && item.kind == ITEM_SOFTMAX;
+    waits[4] <= waiting_pass && no_table;
     waits[5] <= active && !row_valid;
   end
 

@@ -21,18 +21,16 @@ module mean_ratio (
   logic [16:0] steps;
   logic [COUNT_BITS-1:0] divisor, below;
   logic [COUNT_BITS:0] remainder;  // less than twice the divisor
-  logic [COUNT_BITS:0] power;
+  logic [COUNT_BITS:0] reached, power;
   logic [5:0] bits;
 
   always_comb begin
-    power = 13'd1;
-    bits = '0;
-    for (int i = 0; i < COUNT_BITS; i++) begin
-      if (below[i]) begin
-        power = 13'd2 << i;
-        bits = 6'(i + 1);
-      end
-    end
+    // Powers of two up to the one that is not below the count; the last of them; its exponent.
+    reached[0] = 1'b1;
+    for (int i = 0; i < COUNT_BITS; i++) reached[i+1] = |(below >> i);
+    power = reached & ~(reached >> 1);
+    bits  = '0;
+    for (int i = 0; i <= COUNT_BITS; i++) if (power[i]) bits |= 6'(i);
   end
 
   logic [COUNT_BITS+1:0] difference;  // negative: the divisor does not go into the remainder

@@ -39,7 +39,12 @@ module sequencer
     output fill_t fill,
 
     input logic everything_idle,  // a cycle ago: queues empty, nothing under way
-    input logic items_taken,      // a cycle ago: the queue of items was empty
+    input logic item_taken,       // a cycle ago: an item of the queue has begun
+
+    // The table of exponentials is filled anew. It stays while it is in use.
+    output logic table_fill,
+    output softmax_constants_t softmax_constants,
+    input logic table_free,  // by all items that have begun
 
     // All rows of a selection's first slice are decided, and how many of them stay.
     input logic        selection_valid,
@@ -321,22 +326,62 @@ module sequencer
     if (checked || state == SELECT_COUNT) ratio_ready <= 1'b0;
   end
 
+  // ---- Items that have not begun ---------------------------------------------------------------
+  localparam int QUEUED_BITS = 3;
+  typedef logic [QUEUED_BITS-1:0] queued_t;
+  queued_t queued;
+  queued_t since_work, since_value, since_scores;  // items since the last one that writes to the
+                                                   // work or value buffer, or reads exponentials
+
+  function automatic queued_t since(input queued_t items, input logic now);
+    return now ? '0 : &items ? items : items + 1'b1;
+  endfunction
+
+  // Whether that one has.
+  function automatic logic begun(input queued_t items);
+    return queued <= items;
+  endfunction
+
+  always_ff @(posedge clk) begin
+    queued <= queued + queued_t'(item_valid) - queued_t'(item_taken);
+    if (item_valid) begin
+      since_work <= since(since_work, item.last && item.target == BUFFER_WORK);
+      since_value <= since(since_value, item.last && item.target == BUFFER_VALUE);
+      since_scores <= since(since_scores, item.source == SOURCE_SCORES);
+    end
+    table_fill <= state == SOFTMAX && ready;
+    if (reset) begin
+      queued <= '0;
+      since_work <= '1;
+      since_value <= '1;
+      since_scores <= '1;
+      table_fill <= 1'b0;
+    end
+  end
+
+  assign softmax_constants = '{
+      exponent_multiplier: attention.exponent_multiplier,
+      output_multiplier: attention.output_multiplier,
+      output_shift: attention.output_shift
+  };
+
   // ---- Items, tiles ----------------------------------------------------------------------------
   logic ready;  // for all that the state sends
   always_comb begin
     unique case (state)
       MEASURE, NORMALISE, TILE_AGAIN, SELECT: ready = item_ready;
       TILE_MEAN, PACKAGE: ready = item_ready && ratio_ready;
-      // Fills look at what has been issued: they must not overtake an item that writes their tile.
-      SOFTMAX: ready = item_ready && items_taken;
+      SOFTMAX: ready = table_free && begun(since_scores);
       TILES: ready = item_ready && load_ready;
-      SCORES, VALUES: ready = item_ready && load_ready && fill_ready;
+      // A fill looks at what has begun: it must not overtake an item that writes its tile.
+      SCORES: ready = item_ready && load_ready && fill_ready && begun(since_work);
+      VALUES: ready = item_ready && load_ready && fill_ready && begun(since_value);
       LOAD_BEGIN: ready = load_ready && everything_idle;
       DISCARD: ready = load_ready && everything_idle && beats != '0;
       default: ready = 1'b0;
     endcase
   end
-  assign item_valid = ready && state != LOAD_BEGIN && state != DISCARD;
+  assign item_valid = ready && state != LOAD_BEGIN && state != DISCARD && state != SOFTMAX;
   assign load_valid = ready && (state == TILES || state == SCORES || state == VALUES
       || state == LOAD_BEGIN || state == DISCARD);
   assign fill_valid = ready && (state == SCORES || state == VALUES);
@@ -356,9 +401,6 @@ module sequencer
     item.epsilon = matmul.epsilon;
     item.normalise_multiplier = matmul.normalise_multiplier;
     item.normalise_shift = matmul.normalise_shift;
-    item.exponent_multiplier = attention.exponent_multiplier;
-    item.output_multiplier = attention.output_multiplier;
-    item.output_shift = attention.output_shift;
     item.first_slice = inner.first;
     item.last_slice = inner.last;
     item.keys = tile_keys;
@@ -382,7 +424,6 @@ module sequencer
         item.source = SOURCE_RESIDUAL;
       end
       NORMALISE: item.kind = ITEM_NORMALISE;
-      SOFTMAX: item.kind = ITEM_SOFTMAX;
       TILES, TILE_AGAIN: begin
         item.kind = ITEM_PASS;
         item.source = state == TILE_AGAIN ? SOURCE_NONE

@@ -132,11 +132,13 @@ module tile_loader
   assign release_half = square_half;
   assign release_valid = step && current.kind == LOAD_SQUARE && last_step;
 
-  // Channel parameters wait here until those before them are live, so that the tile behind them
-  // need not. They are there long before its rows are through the array.
+  // Channel parameters wait here until those before them are live, so that the tile behind them can
+  // load meanwhile. It cannot be used before they have left, or its rows could overtake them.
   logic [2:0] transfer_index;
+  logic parameters_wait, promised;
   logic [LANES-1:0][7:0] staged;
   assign transfer = staged_valid && (channels_free || transfer_index != '0);
+  assign parameters_wait = staged_valid && !channels_free && transfer_index == '0;
 
   fifo #(
       .WIDTH(8 * LANES),
@@ -195,6 +197,7 @@ module tile_loader
       from_beats <= 1'b0;
       tile_ready <= 1'b0;
       announced <= 1'b0;
+      promised <= 1'b0;
       shadow_free <= 1'b1;
       channels_free <= 1'b1;
       transfer_index <= '0;
@@ -222,7 +225,9 @@ module tile_loader
         from_beats <= 1'b0;
         if (current.kind == LOAD_SQUARE) square_half <= !square_half;
       end
-      if (announce) tile_ready <= 1'b1;
+      if (announce && parameters_wait) promised <= 1'b1;
+      else if (!parameters_wait) promised <= 1'b0;
+      if ((announce || promised) && !parameters_wait) tile_ready <= 1'b1;
     end
   end
 

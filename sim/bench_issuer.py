@@ -19,7 +19,7 @@ from sim.lanes import idle, start_clock
 from sim.structs import enumeration, struct
 
 SOURCE, ITEM = (enumeration(name) for name in ("source_t", "item_kind_t"))
-PASS, MEASURE, NORMALISE, SOFTMAX = ITEM.values()
+PASS, MEASURE, NORMALISE = ITEM.values()
 SCORES = 4
 GELU = ("one", "slope", "multiplier", "shift")
 SLACK = 4
@@ -90,7 +90,7 @@ def random_items(rng: np.random.Generator, count: int) -> Iterator[Item]:
                 yield {"kind": PASS, "rows": 1, "source": none, "mean": 1} | target
 
     none = SOURCE["SOURCE_NONE"]
-    kinds = [PASS] * 7 + [MEASURE, NORMALISE, SOFTMAX]
+    kinds = [PASS] * 7 + [MEASURE, NORMALISE]
     for _ in range(count):
         rows = int(rng.integers(1, 9)) if rng.random() < 0.8 else int(rng.integers(9, 121))
         item = {"kind": int(rng.choice(kinds)), "rows": rows} | place("source")
@@ -211,10 +211,6 @@ class Model:
             vectors_of(Buffer.RESIDUAL, "source", away.statistics)
         elif item["kind"] == NORMALISE:
             rows_of(Buffer.RESIDUAL, item["source_base"], away.statistics)
-        elif item["kind"] == SOFTMAX:
-            if Buffer.WORK in self.writers:
-                there = self.writers[Buffer.WORK].rows[-1] + away.write
-                found.append(Need([there], there))
         elif is_pass(item, "SOURCE_WORK"):
             vectors_of(Buffer.WORK, "source", away.write)
         elif is_pass(item, "SOURCE_SCORES"):
@@ -241,7 +237,6 @@ class Model:
         self.before, self.rows = item, []
         if item["kind"] == NORMALISE:
             self.normalise = cycle
-        if item["kind"] in (NORMALISE, SOFTMAX):
             self.rows.append(cycle)
         target = writes_to(item)
         if item["kind"] == MEASURE:
@@ -338,14 +333,16 @@ class Bench:
                 self.in_time(item, needs, cycle, since)
                 model.begin(item, cycle)
                 row = 0
-            for port, kind in ((dut.normalise_start, NORMALISE), (dut.table_fill, SOFTMAX)):
-                assert int(port.value) == (starting and item is not None and item["kind"] == kind)
-            if starting and item is not None and item["kind"] in (NORMALISE, SOFTMAX):
+            walks = starting and item is not None and item["kind"] == NORMALISE
+            assert int(dut.normalise_start.value) == walks
+            if walks:
                 assert all(cycle >= need.there[0] for need in needs), (cycle, item)
-                if item["kind"] == SOFTMAX:
-                    ready["table"].take(0 if calm else int(rng.integers(30)))
                 item = None
             starting = False
+            # The table is filled for another attention, when it may be.
+            if int(dut.table_free.value) and not calm and rng.random() < 0.02:
+                if item is None or not is_pass(item, "SOURCE_SCORES"):
+                    ready["table"].take(int(rng.integers(30)))
 
             # A row.
             to_output = item is not None and writes_to(item) == Buffer.OUTPUT
@@ -416,6 +413,9 @@ class Bench:
         for target, port in ((Buffer.WORK, dut.work_settled), (Buffer.VALUE, dut.value_settled)):
             settled = model.settled(target, cycle)
             assert settled is None or int(port.value) == settled, (cycle, target)
+        # The row's ratio is the last of softmax that it needs.
+        if cycle != model.scores + 0 and cycle <= model.scores + model.away.result - 16:
+            assert not int(dut.table_free.value)
         states = [model.settled(target, cycle) for target in model.writers]
         if active or False in states:
             assert not int(dut.all_settled.value)

@@ -41,6 +41,8 @@ SOURCE, ITEM, LOAD = (enumeration(name) for name in ("source_t", "item_kind_t", 
 TILES = (LOAD["LOAD_TILE"], LOAD["LOAD_SQUARE"])
 SCORES = 4
 TIMEOUT = 300_000
+QUEUE = 4
+"""Items that have not begun, at most."""
 Order = dict[str, int]
 NORMALISE_FIELDS = (
     "columns", "mean_multiplier", "epsilon", "normalise_multiplier", "normalise_shift",
@@ -56,6 +58,7 @@ class Streams:
     items: list[Order] = field(default_factory=list)
     loads: list[Order] = field(default_factory=list)
     fills: list[Order] = field(default_factory=list)
+    tables: list[Order] = field(default_factory=list)
     error: ErrorCode = ErrorCode.NONE
 
 
@@ -279,10 +282,8 @@ class Model:
         lanes, rows, keys = self.program.engine.lanes, op.rows, op.keys
         self.with_means = None
         tiles = range(-(-keys // lanes))
-        self.streams.items.append({
-            "kind": ITEM["ITEM_SOFTMAX"], "exponent_multiplier": op.exponent_multiplier,
-            "output_multiplier": op.output_multiplier, "output_shift": op.output_shift,
-        })  # fmt: skip
+        names = ("exponent_multiplier", "output_multiplier", "output_shift")
+        self.streams.tables.append({name: getattr(op, name) for name in names})
 
         def tile(from_value: bool, address: int, index: int) -> int:
             count = min(lanes, keys - index * lanes)
@@ -352,6 +353,10 @@ def changed(rng: np.random.Generator, program: Program) -> list[Instruction]:
     return instructions
 
 
+def is_scores(item: Order) -> bool:
+    return item["source"] == SOURCE["SOURCE_SCORES"]
+
+
 class Bench:
     def __init__(self, dut: Any, seed: int) -> None:
         self.dut, self.rng = dut, np.random.default_rng(seed)
@@ -366,7 +371,8 @@ class Bench:
         ):  # fmt: skip
             getattr(dut, name).value = 0
         dut.everything_idle.value = 1
-        dut.items_taken.value = 1
+        dut.item_taken.value = 0
+        dut.table_free.value = 1
         dut.reset.value = 1
         await idle(dut, 4)
         dut.reset.value = 0
@@ -401,7 +407,8 @@ class Bench:
         waiting.append((0, int(error), 1))
         dut.output_vectors.value = program.output.vectors(program.engine.lanes)
         pending = 0  # cycles of work under way
-        queued = 0  # cycles in which items wait to be begun
+        queued: deque[Order] = deque()  # items that have not begun
+        table = 0  # cycles until the table of exponentials is free
         alone = False  # that work is a LOAD, which nothing may overlap
         for _ in range(TIMEOUT):
             dut.instruction_valid.value = int(bool(waiting) and rng.random() >= gaps)
@@ -411,36 +418,48 @@ class Bench:
             dut.instruction_last.value = last
             for _, ready, *_ in ports:
                 ready.value = int(rng.random() >= gaps)
+            if len(queued) == QUEUE:
+                dut.item_ready.value = 0
             await RisingEdge(dut.clk)
-            dut.everything_idle.value = int(pending == 0)  # a cycle late
-            dut.items_taken.value = int(queued == 0)
+            dut.everything_idle.value = int(pending == 0 and not queued)  # a cycle late
+            begins = bool(queued) and rng.random() < 0.2
+            dut.item_taken.value = int(begins)
+            if begins and is_scores(queued.popleft()):
+                table = int(rng.integers(1, 30))
+            dut.table_free.value = int(table == 0)
             dut.selection_valid.value = int(decision == 1)
             count = counts.popleft() if decision == 1 else int(rng.integers(65536))
             dut.selection_count.value = count
             decision = max(decision - 1, 0)
-            work, entered = 0, 0
+            work = 0
+            if int(dut.table_fill.value):
+                assert not table and not any(is_scores(item) for item in queued)
+                constants = struct("softmax_constants_t").unpack(dut.softmax_constants.value)
+                streams.tables.append(constants)
+            table = max(table - 1, 0)
             for valid, ready, port, layout, orders in ports:
                 if int(valid.value):
                     assert int(ready.value)
                     assert not alone
                     orders.append(layout.unpack(port.value))
                     work = int(rng.integers(1, 12))
+                    if orders is streams.fills:
+                        # It must not overtake an item that writes its tile.
+                        buffer = Buffer.VALUE if orders[-1]["from_value"] else Buffer.WORK
+                        writers = [item for item in queued if item["last"]]
+                        assert all(item["target"] != buffer for item in writers)
                     if orders is streams.items:
-                        entered = int(rng.integers(1, work + 1))
-                        # Fills follow, and must not overtake an item that writes their tile.
-                        if orders[-1]["kind"] == ITEM["ITEM_SOFTMAX"]:
-                            assert not queued
+                        queued.append(orders[-1])
                         assert not decision
                         if orders[-1]["select"] and orders[-1]["target_first"]:
                             decision = int(rng.integers(1, 40))
             if int(dut.load_valid.value) and streams.loads[-1]["kind"] not in TILES:
-                assert not pending
+                assert not pending and not queued
                 alone = True
             pending = max(pending - 1, work)
-            queued = max(queued - 1, entered)
             alone = alone and pending > 0
             if int(dut.done.value):
-                assert not waiting and not pending
+                assert not waiting and not pending and not queued
                 streams.error = ErrorCode(int(dut.error_code.value))
                 return streams
             if int(dut.instruction_valid.value) and int(dut.instruction_ready.value):
@@ -458,7 +477,7 @@ class Bench:
         model = Model(program, self.rng)
         expected = model.run(instructions, error)
         found = await self.run(program, instructions, error, gaps, model.stayed)
-        for name in ("items", "loads", "fills"):
+        for name in ("items", "loads", "fills", "tables"):
             wanted, got = getattr(expected, name), getattr(found, name)
             for index, (want, have) in enumerate(zip(wanted, got, strict=False)):
                 meant = {key: have[key] for key in want}
@@ -516,7 +535,8 @@ async def nothing_is_kept_from_run_to_run(dut: Any) -> None:
     dut.reset.value = 1
     await idle(dut, 4)
     dut.everything_idle.value = 1
-    dut.items_taken.value = 1
+    dut.item_taken.value = 0
+    dut.table_free.value = 1
     dut.reset.value = 0
     assert await bench.check(program, [by_register]) == ErrorCode.OUT_OF_RANGE
     assert await bench.check(program, [known]) == none

@@ -34,6 +34,9 @@ def run(
     with progress() as update:
         table = latency_table(model, ratios, level, board, config, batch, update)
     table.save(output)
+    out().print(
+        f"{table.model}, ms an image ({table.clock_mhz:g} MHz, batch {table.batch})", soft_wrap=True
+    )
     out().print(show(table))
     show_paths(table=output)
 
@@ -51,8 +54,6 @@ def _ratios(text: str) -> list[float]:
 def show(table: LatencyTable) -> Table:
     """Milliseconds of each block at each keep ratio, and of a selector."""
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown.title = f"{table.model}, ms an image ({table.clock_mhz:g} MHz, batch {table.batch})"
-    shown.title_justify = "left"
     shown.add_column("keep ratio", no_wrap=True)
     for ratio in table.keep_ratios:
         shown.add_column(f"{ratio:g}", justify="right", no_wrap=True)

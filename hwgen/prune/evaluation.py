@@ -2,32 +2,15 @@
 """Accuracy of a network, and how many tokens each image keeps."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from hwgen.data_files import Data
 from hwgen.errors import DataError
 from hwgen.progress import Progress, silent
-from hwgen.prune.network import Outcome
-
-
-class Network(Protocol):
-    """What is trained and tested: a torch module such as GraphNetwork.
-
-    ``tokens`` is the number of an image's tokens, class tokens not counted.
-    """
-
-    training: bool
-
-    @property
-    def tokens(self) -> int: ...
-
-    def __call__(self, images: Tensor) -> Outcome: ...
-
-    def train(self, mode: bool = True) -> object: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +29,22 @@ class Evaluation:
 
 @torch.no_grad()
 def evaluate_network(
-    network: Network,
-    data: Data,
-    batch: int = 100,
-    device: torch.device | str = "cpu",
-    progress: Progress = silent,
+    network: nn.Module, data: Data, batch: int = 100, progress: Progress = silent
 ) -> Evaluation:
-    """Runs ``network`` in evaluation mode on all of ``data``.
+    """Runs ``network``, a GraphNetwork or a module like it, in evaluation mode on all of ``data``.
+
+    What is asked of it: an Outcome for uint8 images, and ``tokens``, the number of an image's
+    tokens without class tokens.
 
     Raises DataError when the data has no labels.
     """
     if data.labels is None:
         raise DataError("The test data has no array 'labels'; accuracy needs each image's class.")
+    all_tokens = int(cast(Any, network).tokens)
+    device = next(network.parameters()).device
     correct, tokens = [], []
     mode = network.training
-    network.train(False)
+    network.eval()
     try:
         for start in range(0, len(data), batch):
             progress("testing", start, len(data))
@@ -70,7 +54,7 @@ def evaluate_network(
             correct.append(classes == data.labels[start : start + batch])
             shares = [share.cpu().numpy() for share in outcome.shares]
             counts = np.stack(shares, 1) if shares else np.zeros((len(classes), 0))
-            tokens.append(np.rint(counts * network.tokens).astype(np.int64))
+            tokens.append(np.rint(counts * all_tokens).astype(np.int64))
     finally:
         network.train(mode)
     return Evaluation(np.concatenate(correct), np.concatenate(tokens))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arithmetic of ``hwgen.golden`` on torch tensors, exact and on any device.
+"""The arithmetic of ``hwgen.golden`` on torch tensors, exact where float is IEEE 754.
 
 Integers stand in floating-point tensors: int8 and int16 in float32, accumulators in float64, which
 hold all of them exactly. Nonlinear functions are tables that ``hwgen.numerics`` fills, so they have

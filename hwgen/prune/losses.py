@@ -68,7 +68,7 @@ def ratio_loss(shares: Sequence[Tensor], keep: Sequence[float]) -> Tensor:
     The mean comes before the square, so one image may keep more tokens than another.
     """
     terms = [(share.mean() - goal) ** 2 for share, goal in zip(shares, keep, strict=True)]
-    return torch.stack(terms).sum()
+    return sum(terms, torch.zeros(()))
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -80,7 +80,8 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 def range_loss(logits: Sequence[Tensor]) -> Tensor:
     """Sum over the selectors of the mean square by which logits exceed LOGIT_LIMIT."""
-    return torch.stack([F.relu(x.abs() - LOGIT_LIMIT).square().mean() for x in logits]).sum()
+    terms = [F.relu(x.abs() - LOGIT_LIMIT).square().mean() for x in logits]
+    return sum(terms, torch.zeros(()))
 
 
 def ranking_loss(

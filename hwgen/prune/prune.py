@@ -24,6 +24,7 @@ from hwgen.prune.insert import insert_selectors
 from hwgen.prune.latency import LatencyTable
 from hwgen.prune.network import GraphNetwork
 from hwgen.prune.plan import Request, fixed_stages, load_stages, save_stages
+from hwgen.prune.qat_training import IntegerTraining, train_in_integers
 from hwgen.prune.schedule import Stage, milliseconds, search
 from hwgen.prune.training import Training, train
 
@@ -59,14 +60,17 @@ def prune(
     table: LatencyTable,
     output: Path,
     *,
+    integers: IntegerTraining | None = None,
     resume: bool = False,
     log: Log = lambda line: None,
     progress: Progress = silent,
 ) -> Pruned:
     """Puts selectors into ``graph``, trains, writes the ONNX file ``output`` and tests it.
 
-    Beside ``output`` come ``NAME.checkpoint.pt`` and ``NAME.schedule.json``, from which ``resume``
-    goes on. ``training.keep`` is set from the schedule.
+    With ``integers`` it goes on training in the accelerator's arithmetic, and what is tested is
+    int8. Beside ``output`` come ``NAME.checkpoint.pt``, ``NAME.int8.checkpoint.pt`` and
+    ``NAME.schedule.json``, from which ``resume`` goes on. ``training.keep`` is set from the
+    schedule.
 
     Raises:
         ConfigError: the request is impossible; the message tells what is possible.
@@ -79,9 +83,7 @@ def prune(
     schedule = output.with_suffix(".schedule.json")
     checkpoint = output.with_suffix(".checkpoint.pt")
     state = PartialState()
-    dense = evaluate_network(
-        GraphNetwork(graph).to(state.device), test, device=state.device, progress=progress
-    )
+    dense = evaluate_network(GraphNetwork(graph).to(state.device), test, progress=progress)
     log(f"unpruned: test top-1 {100 * dense.accuracy:.2f} % of {len(test)} images")
     resuming = resume and checkpoint.is_file()
     if stages is None and resuming:
@@ -106,10 +108,29 @@ def prune(
         log=log,
         progress=progress,
     )
-    pruned = evaluate_network(network, test, progress=progress)
     trained = network.to_graph()
-    if state.is_main_process:
-        write_onnx(trained, output)
+    if integers is None:
+        pruned = evaluate_network(network, test, progress=progress)
+        if state.is_main_process:
+            write_onnx(trained, output)
+    else:
+        log(f"training in integers, {integers.epochs:g} epochs")
+        checkpoint = output.with_suffix(".int8.checkpoint.pt")
+        integer = train_in_integers(
+            trained,
+            graph,
+            data,
+            training,
+            integers,
+            checkpoint=checkpoint,
+            resume=resume and checkpoint.is_file(),
+            test=test,
+            log=log,
+            progress=progress,
+        )
+        pruned = evaluate_network(integer, test, progress=progress)
+        if state.is_main_process:
+            integer.write_onnx(output)
     counts = macs_of_images(trained, pruned.tokens)
     before = macs(graph, single_rows(graph))
     log(
@@ -219,7 +240,7 @@ def _search(
         # All processes must decide alike.
         return float(broadcast_object_list([evaluate_network(network, rest).accuracy])[0])
 
-    dense = evaluate_network(GraphNetwork(graph), rest).accuracy
+    dense = evaluate_network(GraphNetwork(graph).to(state.device), rest).accuracy
     log(f"unpruned: top-1 {100 * dense:.2f} % of {held_out} held-out training images")
     stages = search(
         table, request.target_ms, tune, dense, allowed_drop=request.allowed_drop, log=log

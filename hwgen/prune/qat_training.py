@@ -2,7 +2,7 @@
 """The last stage of pruning: the pruned network goes on training in integers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hwgen.config import Quantisation
@@ -16,10 +16,14 @@ from hwgen.prune.training import Training, train
 
 @dataclass(frozen=True)
 class IntegerTraining:
-    """``settings`` of the quantisation; the first ``settings.calibration_images`` of the training
-    data give the scales. The network must fit ``engine``.
+    """``epochs`` of training in integers, all weights at one learning rate, at most ``lr``.
+
+    The first ``settings.calibration_images`` of the training data give the scales, which stay.
+    The network must fit ``engine``.
     """
 
+    epochs: float
+    lr: float = 1e-4
     settings: Quantisation = field(default_factory=Quantisation)
     engine: EngineConfig = field(default_factory=EngineConfig)
 
@@ -40,8 +44,9 @@ def train_in_integers(
 ) -> IntegerNetwork:
     """Trains ``graph``, as imported or as ``GraphNetwork.to_graph`` gives it, in integers.
 
-    Losses, data, checkpoints, resuming and processes are those of ``training.train``, which see.
-    The result's ``write_onnx`` writes the model.
+    Losses, data, checkpoints, resuming and processes are those of ``training.train``, which see;
+    ``training`` says all but epochs and learning rates. The result's ``write_onnx`` writes the
+    model.
 
     Raises:
         DataError, ModelError: as ``training.train``.
@@ -50,6 +55,7 @@ def train_in_integers(
     images = data.first(integers.settings.calibration_images).images
     scales = calibrated(graph, images, integers.settings)
     network = IntegerNetwork(graph, scales, integers.settings, integers.engine)
+    training = replace(training, epochs=integers.epochs, lr=integers.lr, backbone_lr=1.0, warm_up=0)
     train(
         network,
         teacher,

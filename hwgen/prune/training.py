@@ -114,8 +114,7 @@ def train(
 
     Args:
         network: a GraphNetwork with selectors, whose part before the first one is then frozen; or
-            another torch module (see ``evaluation.Network``) with the same outcome, which gets no
-            warm-up.
+            another torch module that ``evaluate_network`` takes, which gets no warm-up.
         teacher: the unpruned model.
         data: images with labels.
         settings: how to train.
@@ -150,9 +149,7 @@ def train(
     steps = warm_up + max(round(settings.epochs * batches.per_epoch), 1)
     optimiser = torch.optim.AdamW(_groups(network, settings), betas=(0.9, 0.98))
     student, optimiser = accelerator.prepare(Student(network, teacher), optimiser)
-    # The graph of a network that is no GraphNetwork is told by the caller's choice of file.
-    graph = network.graph if isinstance(network, GraphNetwork) else teacher
-    identity = (fingerprint(teacher), selectors_of(graph))
+    identity = (fingerprint(teacher), _name(network))
     step, before = 0, 0.0
     if resume:
         found = load(checkpoint, *identity)
@@ -190,14 +187,20 @@ def train(
             save(checkpoint, Checkpoint(*identity, step, seconds, *states))
         if test is not None and step % settings.test_steps == 0 and step < steps:
             some = test.first(TEST_IMAGES)
-            result = evaluate_network(network, some, device=accelerator.device)  # type: ignore[arg-type]
+            result = evaluate_network(network, some)
             counts = ", ".join(f"{count:.1f}" for count in result.tokens.mean(0))
             log(
                 f"step {step}: test top-1 {100 * result.accuracy:.2f} % of {len(some)} images, "
                 f"tokens kept {counts}"
             )
     accelerator.wait_for_everyone()
-    student.cpu()
+
+
+def _name(network: nn.Module) -> str:
+    """What a checkpoint must agree on: the selectors, or the kind of another network."""
+    if isinstance(network, GraphNetwork):
+        return selectors_of(network.graph)
+    return type(network).__name__
 
 
 def _groups(network: nn.Module, settings: Training) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a report's figures do not say, from what is known so far."""
 
-from hwgen.report.figures import count, run_name
+from hwgen.report.figures import count
 from hwgen.report.schema import Pruning, Report, RtlResult
 
 _PREDICTED = (
@@ -32,17 +32,16 @@ def limits(report: Report) -> tuple[str, ...]:
     rtl = report.verification.rtl
     found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _NO_VENDOR, _CPP]
     if report.pruning:
-        found.append(_pruned(report, report.pruning))
+        found.append(_pruned(report.pruning))
     if report.source.startswith("preset:"):
         found.append(random_weights(report.source.removeprefix("preset:")))
     return tuple(found)
 
 
-def _pruned(report: Report, pruning: Pruning) -> str:
+def _pruned(pruning: Pruning) -> str:
     return (
-        "How many tokens stay depends on the image: speed and cycles are those of "
-        f"{run_name(report)} that was looked at first; {pruning.cycles_most:,} cycles at most are "
-        "predicted."
+        "How many tokens stay depends on the image: speed and cycles are those of the first run; "
+        f"{pruning.cycles_most:,} cycles at most are predicted."
     )
 
 

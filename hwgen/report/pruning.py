@@ -2,7 +2,7 @@
 """What token selection did, for the report: rows, patches, and cycles at these rows."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -31,6 +31,8 @@ MOST_IMAGES = 16
 
 Run = tuple[Selection, ...]
 """The token selections of one run."""
+MacsOf = Callable[[Sequence[int]], int]
+"""Multiplications of an image of which the selectors, in their order, leave so many rows."""
 
 
 def pruning(
@@ -39,6 +41,7 @@ def pruning(
     runs: Sequence[Run],
     images: int,
     instructions: Sequence[InstructionReport],
+    macs_of: MacsOf,
     *,
     real: bool,
 ) -> Pruning | None:
@@ -63,6 +66,7 @@ def pruning(
             _selector(name, [s for s in found if s.selector == name], instructions)
             for name in names
         ),
+        macs_mean=_macs(found, macs_of),
         cycles_mean=float(np.mean([run.predicted for run in cycles])),
         cycles_most=estimate_cycles(program, timing).total,
         runs=cycles,
@@ -74,6 +78,20 @@ def pruning(
             for image in range(min(images, MOST_IMAGES))
         ),
     )
+
+
+def run_macs(program: Program, run: Run, macs_of: MacsOf) -> int:
+    """Multiplications of an image, the mean over a run."""
+    return round(_macs(stages(program, run), macs_of))
+
+
+def _macs(found: Sequence[Stage], macs_of: MacsOf) -> float:
+    rows: dict[int, list[int]] = {}
+    for stage in found:
+        rows.setdefault(stage.image, []).append(stage.written)
+    # Many images keep the same numbers of tokens.
+    counted = Counter(tuple(written) for written in rows.values())
+    return sum(n * macs_of(written) for written, n in counted.items()) / len(rows)
 
 
 def run_cycles(

@@ -146,6 +146,9 @@ class Pruning(_Part):
     real: bool = Field(description="Whether the images were given; false: random pixels.")
     grid: tuple[int, int] = Field(description="Rows and columns of patches of an image.")
     selectors: tuple[SelectorReport, ...] = Field(description="In the order of the network.")
+    macs_mean: float = Field(
+        description="Multiplications of one image, the mean over all, padding not counted."
+    )
     cycles_mean: float = Field(description="Mean of the predicted cycles of `runs`.")
     cycles_most: int = Field(
         description="Predicted cycles of a run in which selectors keep as many rows as they may."
@@ -250,7 +253,10 @@ class Report(_Part):
         description="Versions of what made the design; null: the tool has not been run."
     )
     lanes: int = Field(description="The MAC array is lanes x lanes.")
-    macs: int = Field(description="Multiplications of one image, padding not counted.")
+    macs: int = Field(
+        description="Multiplications of one image, padding not counted; with token selection the "
+        "mean over the run shown."
+    )
     parameters: int = Field(description="Weights, biases and embeddings of the model.")
     weight_bytes: int = Field(description="Size of the weight image in DDR.")
     clock_mhz: float = Field(description="Target clock of the engine.")

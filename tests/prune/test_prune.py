@@ -56,9 +56,7 @@ def test_a_schedule_is_searched_for_and_kept(
     assert any("selector in front of block 4 keeps 0.900" in line for line in lines)
     assert not output.with_suffix(".candidate.pt").exists()
     again: list[str] = []
-    prune(
-        tiny, data, data, request, TRAINING, table, output, resume=True, log=again.append
-    )
+    prune(tiny, data, data, request, TRAINING, table, output, resume=True, log=again.append)
     assert not any("held-out" in line for line in again)
 
 

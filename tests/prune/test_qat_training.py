@@ -18,7 +18,7 @@ from hwgen.prune.evaluation import evaluate_network
 from hwgen.prune.qat_training import IntegerTraining, train_in_integers
 from hwgen.prune.training import Training
 
-SETTINGS = Training(keep=(0.6, 0.3), epochs=2, batch=16, lr=2e-3, backbone_lr=1.0)
+SETTINGS = Training(keep=(0.6, 0.3), batch=16)
 HEATVIT = Quantisation(power_of_two=True, gelu_delta=0.5, softmax_delta=0.5, calibration_images=32)
 
 
@@ -30,8 +30,9 @@ def test_the_file_builds_to_what_was_trained(
     tmp_path: Path,
     settings: Quantisation,
 ) -> None:
+    integers = IntegerTraining(epochs=2, lr=2e-3, settings=settings)
     network = train_in_integers(
-        selecting(2, 3), tiny, data, SETTINGS, IntegerTraining(settings), checkpoint=tmp_path / "a"
+        selecting(2, 3), tiny, data, SETTINGS, integers, checkpoint=tmp_path / "a"
     )
     network.write_onnx(tmp_path / "tiny.onnx")
     # Calibration would give other scales: its images are black.
@@ -56,16 +57,16 @@ def test_the_file_builds_to_what_was_trained(
 def test_training_lowers_the_loss_and_can_be_resumed(
     tiny: Graph, selecting: Callable[..., Graph], data: Data, tmp_path: Path
 ) -> None:
-    graph, integers = selecting(2, 3), IntegerTraining(HEATVIT)
-    settings = replace(SETTINGS, epochs=15, lr=0.02)
-    straight = train_in_integers(graph, tiny, data, settings, integers, checkpoint=tmp_path / "a")
+    graph, integers = selecting(2, 3), IntegerTraining(epochs=15, lr=0.02, settings=HEATVIT)
+    still = replace(integers, lr=0.0)
+    straight = train_in_integers(graph, tiny, data, SETTINGS, integers, checkpoint=tmp_path / "a")
     untrained = train_in_integers(
-        graph, tiny, data, replace(settings, lr=0.0), integers, checkpoint=tmp_path / "c", limit=1
+        graph, tiny, data, SETTINGS, still, checkpoint=tmp_path / "c", limit=1
     )
     before, after = (evaluate_network(each, data) for each in (untrained, straight))
     assert after.accuracy > before.accuracy + 0.3
     path = tmp_path / "b"
-    train_in_integers(graph, tiny, data, settings, integers, checkpoint=path, limit=4)
-    resumed = train_in_integers(graph, tiny, data, settings, integers, checkpoint=path, resume=True)
+    train_in_integers(graph, tiny, data, SETTINGS, integers, checkpoint=path, limit=4)
+    resumed = train_in_integers(graph, tiny, data, SETTINGS, integers, checkpoint=path, resume=True)
     states = straight.state_dict(), resumed.state_dict()
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())

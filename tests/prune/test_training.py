@@ -11,6 +11,7 @@ from hwgen.data_files import Data
 from hwgen.errors import DataError, ModelError
 from hwgen.ir.graph import Graph
 from hwgen.prune.evaluation import evaluate_network
+from hwgen.prune.insert import insert_selectors
 from hwgen.prune.network import GraphNetwork, Outcome
 from hwgen.prune.training import Training, train
 
@@ -46,9 +47,7 @@ def test_training_leaves_the_stem_alone_and_reaches_the_ratios(
     before = weights(network)
     lines: list[str] = []
     settings = replace(SETTINGS, keep=(0.4,), epochs=30, warm_up=30, test_steps=100)
-    train(
-        network, tiny, data, settings, checkpoint=tmp_path / "a.pt", test=data, log=lines.append
-    )
+    train(network, tiny, data, settings, checkpoint=tmp_path / "a.pt", test=data, log=lines.append)
     first = next(i for i, op in enumerate(network.graph.ops) if op.name == "selector3")
     for name, value in weights(network).items():
         index = int(name.split(".")[1])
@@ -70,18 +69,27 @@ class Plain(nn.Module):
         self.linear = nn.Linear(64, 4)
 
     def forward(self, images: Tensor) -> Outcome:
-        return Outcome(self.linear(images.flatten(1) / 255.0), shares=(torch.ones(len(images)),))
+        return Outcome(self.linear(images.flatten(1) / 255.0))
 
 
 def test_other_networks_can_be_trained(tiny: Graph, data: Data, tmp_path: Path) -> None:
     """Quantisation-aware training brings its own network."""
     network = Plain()
-    before = evaluate_network(network, data).accuracy
-    settings = replace(SETTINGS, keep=(1.0,), epochs=10, lr=0.05, backbone_lr=1.0)
-    settings = replace(settings, weights=replace(settings.weights, distillation=0.0, range=0.0))
-    with pytest.raises(RuntimeError, match="non-empty"):  # range_loss of no selectors
-        train(network, tiny, data, settings, checkpoint=tmp_path / "a.pt")
-    assert before <= 1
+    settings = replace(SETTINGS, keep=(), epochs=40, lr=0.02, backbone_lr=1.0, shift=0)
+    settings = replace(settings, mirror=False, weights=replace(settings.weights, distillation=0))
+    before = evaluate_network(network, data)
+    train(network, tiny, data, settings, checkpoint=tmp_path / "a.pt")
+    assert evaluate_network(network, data).accuracy > before.accuracy + 0.3
+    assert before.tokens.shape == (64, 0)
+    with pytest.raises(ModelError, match=r"made with other selectors \(Plain\)"):
+        train(
+            GraphNetwork(insert_selectors(tiny, [2])),
+            tiny,
+            data,
+            replace(settings, keep=(0.5,)),
+            checkpoint=tmp_path / "a.pt",
+            resume=True,
+        )
 
 
 def test_a_checkpoint_of_another_model_is_refused(

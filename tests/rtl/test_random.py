@@ -138,7 +138,9 @@ class Neighbours(Writer):
         source, or as a row of one slice more.
         """
         rows, slices = self.rows(), self.integer(1, 2)
-        first = self.mean(rows=rows, output_slices=slices, normalise=1)
+        first = self.matmul(
+            Buffer.WORK, rows=rows, output_slices=slices, normalise=1, mean=1
+        )
         address, stride = first.destination_address, first.destination_stride
         if self.flag():
             destination = Buffer(self.integer(0, 3))
@@ -206,6 +208,12 @@ class Neighbours(Writer):
                 Buffer.RESIDUAL if self.flag() else Buffer.OUTPUT, operand=target,
                 output_slices=slices, residual=1, **left,
             )  # fmt: skip
+
+    def selections(self) -> None:
+        """A selection, one among its rows, and instructions that use both."""
+        first = self.select(rows=min(self.rows(), self.engine.max_rows - 2))
+        self.use(first)
+        self.use(self.select_behind(first))
 
     def scores(self, rows: int) -> int:
         """Loaded, or made by a product."""
@@ -286,6 +294,7 @@ def random_writer(engine: EngineConfig, seed: int) -> Neighbours:
         *[writer.operand] * 2,
         writer.other_stride,
         *[writer.means] * 3,
+        writer.mean,
         lambda: writer.second(Buffer(writer.integer(0, 3)), rows=writer.rows()),
         *[writer.selection] * 4,
         writer.selections,
