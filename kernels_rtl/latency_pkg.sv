@@ -27,9 +27,9 @@ package latency_pkg;
   localparam int SOFTMAX = 2;
 
   localparam int SIGMOID = 2;
-  localparam int TOKEN_DECISION = SIGMOID + 3 + 4 + 3 + 2;  // terms, heads, digits, decision
+  localparam int TOKEN_DECISION = SIGMOID + 3 + 4 + 2 + 2;  // terms, heads, digits, decision
   localparam int ROW_SUMS = 2;
-  localparam int MEAN_RATIO = 18;
+  localparam int MEAN_RATIO = 2;
 
   // Memories of one entry a row are read this many cycles before the row's vector is needed: one
   // for the memory, one for the register from which its entry fans out to all lanes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which rows of a matrix stay: HeatViT's decision from the scores of a token selector.
 // docs/program.md, TOKEN_SELECT. One row a cycle, gaps allowed; the constants come with each row.
-// Latency 14 cycles (latency_pkg::TOKEN_DECISION). No DSP48E2: an importance is five digits of
+// Latency 13 cycles (latency_pkg::TOKEN_DECISION). No DSP48E2: an importance is five digits of
 // base 4, each of which picks 0, 1, 2 or 3 times a difference; the heads are added digit by digit.
 
 module token_decision
@@ -37,7 +37,7 @@ module token_decision
   localparam int SUM = 24;         // at most 16 * 512 * 512 in magnitude
   localparam logic [9:0] ONE = 10'd512;
   localparam int TERMS = 3;        // cycles from sigmoids to terms
-  localparam int WEIGH = 3;        // cycles from the digits' sums to that of all
+  localparam int WEIGH = 2;        // cycles from the digits' sums to two of them
 
   // Nothing is informative at a threshold of 1, so larger ones are taken for it.
   logic [15:0] threshold_1;
@@ -117,18 +117,18 @@ module token_decision
     );
   end
 
-  logic signed [SUM-1:0] low, middle, high, high_1, low_half, total;
+  logic signed [SUM-1:0] low, middle, high, upper, lower, total;
 
   always_ff @(posedge clk) begin
     low <= SUM'(signed'(parts[0])) + (SUM'(signed'(parts[1])) << 2);
     middle <= SUM'(signed'(parts[2])) + (SUM'(signed'(parts[3])) << 2);
     high <= SUM'(signed'(parts[4]));
 
-    low_half <= low + (middle << 4);
-    high_1 <= high;
-
-    total <= low_half + (high_1 << 8);
+    lower <= low + (middle << 4);
+    upper <= high << 8;
   end
+
+  assign total = lower + upper;
 
   logic total_valid, total_first, total_forced, total_forced_keep;
   logic [ROW_BITS-1:0] total_limit;

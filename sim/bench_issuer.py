@@ -40,9 +40,14 @@ class Distances:
     lanes: int
 
     @property
+    def ratio(self) -> int:
+        """A read, scores to a ratio."""
+        return 2 + (2 + int(log2(self.lanes)) + 2 + 9 + 3)
+
+    @property
     def result(self) -> int:
-        """A read, scores to a ratio, the epilogue."""
-        return 2 + (2 + int(log2(self.lanes)) + 2 + 9 + 3) + 16
+        """Behind that the epilogue."""
+        return self.ratio + 16
 
     @property
     def write(self) -> int:
@@ -175,6 +180,8 @@ class Model:
     """The last row with GELU and its constants."""
     summed: int = FAR
     """The last row that was summed."""
+    scores: int = FAR
+    """The last row of exponentials."""
 
     def needs(self, item: Item) -> list[Need]:
         away, count = self.away, item["rows"]
@@ -260,6 +267,8 @@ class Model:
         self.rows.append(cycle)
         if item.get("summed"):
             self.summed = cycle
+        if is_pass(item, "SOURCE_SCORES"):
+            self.scores = cycle
         if item.get("gelu"):
             self.gelu = (cycle, item["gelu_one"])
 
@@ -340,9 +349,10 @@ class Bench:
                 item = None
             starting = False
             # The table is filled for another attention, when it may be.
-            if int(dut.table_free.value) and not calm and rng.random() < 0.02:
-                if item is None or not is_pass(item, "SOURCE_SCORES"):
-                    ready["table"].take(int(rng.integers(30)))
+            if int(dut.table_free.value) and not calm and rng.random() < 0.05:
+                using = [item] if item is not None else []
+                if not any(is_pass(one, "SOURCE_SCORES") for one in [*using, *waiting][:2]):
+                    ready["table"].take(int(rng.integers(200)))
 
             # A row.
             to_output = item is not None and writes_to(item) == Buffer.OUTPUT
@@ -414,8 +424,9 @@ class Bench:
             settled = model.settled(target, cycle)
             assert settled is None or int(port.value) == settled, (cycle, target)
         # The row's ratio is the last of softmax that it needs.
-        if cycle != model.scores + 0 and cycle <= model.scores + model.away.result - 16:
-            assert not int(dut.table_free.value)
+        since = cycle - model.scores
+        if not 0 <= since - model.away.ratio <= 1 and since > 0:
+            assert int(dut.table_free.value) == (since > model.away.ratio), since
         states = [model.settled(target, cycle) for target in model.writers]
         if active or False in states:
             assert not int(dut.all_settled.value)

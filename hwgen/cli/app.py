@@ -337,6 +337,10 @@ def prune(
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products in training; float32 with `no`.")
     ] = Precision.NO,
+    qat_epochs: Annotated[
+        float, typer.Option(min=0, help="Epochs after that in the accelerator's integers.")
+    ] = 0.0,
+    qat_lr: Annotated[float, typer.Option(min=0, help="Learning rate of these.")] = 1e-4,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice.")] = 0,
     board: Annotated[
@@ -344,7 +348,9 @@ def prune(
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration of the predicted cycles."),
+        typer.Option(
+            "--config", metavar="FILE", help="Configuration, YAML; of the predicted cycles too."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint beside the output.")
@@ -364,7 +370,7 @@ def prune(
     `hwgen prune vit.onnx --data train.npz --test test.npz --selectors 3,5 --keep 0.42,0.22
     -o pruned.onnx`
     """
-    from hwgen.cli.prune import Files, Options, blocks, numbers, run
+    from hwgen.cli.prune import Files, Integers, Options, blocks, numbers, run
     from hwgen.prune.plan import Request
 
     request = Request(
@@ -389,7 +395,7 @@ def prune(
         precision=precision.value,
     )
     files = Files(model, data, test, output, table, board, config)
-    run(files, request, options, threads, resume)
+    run(files, request, options, Integers(qat_epochs, qat_lr), threads, resume)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from hwgen.cli.console import out, progress
+from hwgen.cli.summary import tokens
 from hwgen.design import open_design
 from hwgen.report.html import percent
 from hwgen.report.schema import Report, Resources, SynthesisedModule
@@ -25,6 +26,8 @@ def run(directory: Path, synthesise: bool) -> None:
     report = design.summary
     console = out()
     console.print(cycles_by_cause(report))
+    if report.pruning:
+        console.print(f"Tokens: {tokens(report.pruning)}.")
     console.print(synthesised(report) if report.resources.yosys else predicted(report))
     if report.resources.yosys:
         console.print(verdict(report))

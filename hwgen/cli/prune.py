@@ -23,7 +23,7 @@ from hwgen.source import Source
 if TYPE_CHECKING:
     from hwgen.prune.prune import Pruned
 
-PREDICTED_KEEP = tuple(share / 20 for share in range(20, 0, -1))
+PREDICTED_KEEP = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """Keep ratios of the table that is predicted where none is given."""
 
 
@@ -55,7 +55,22 @@ class Options:
     precision: Literal["no", "bf16"]
 
 
-def run(files: Files, request: Request, options: Options, threads: int, resume: bool) -> None:
+@dataclass(frozen=True)
+class Integers:
+    """How long to go on training in integers, and at which highest learning rate."""
+
+    epochs: float
+    lr: float
+
+
+def run(
+    files: Files,
+    request: Request,
+    options: Options,
+    integers: Integers,
+    threads: int,
+    resume: bool,
+) -> None:
     """Prunes, and shows what was reached."""
     _check_output(files.output, resume)
     _check_torch()
@@ -63,12 +78,16 @@ def run(files: Files, request: Request, options: Options, threads: int, resume: 
     from accelerate import PartialState
 
     from hwgen.prune.prune import prune
+    from hwgen.prune.qat_training import IntegerTraining
     from hwgen.prune.training import Training
 
     if threads:
         torch.set_num_threads(threads)
     data, test = load_data(files.data), load_data(files.test)
-    graph = Source.of(files.model).graph(load_config(files.config).input)
+    config = load_config(files.config)
+    graph = Source.of(files.model).graph(config.input)
+    arithmetic = (config.quantisation, config.engine.resolve())
+    later = IntegerTraining(integers.epochs, integers.lr, *arithmetic) if integers.epochs else None
     with progress() as update:
         table = _table(files, update)
         main = PartialState().is_main_process
@@ -80,6 +99,7 @@ def run(files: Files, request: Request, options: Options, threads: int, resume: 
             Training(keep=(), **vars(options)),
             table,
             files.output,
+            integers=later,
             resume=resume,
             log=_log(files.output.with_suffix(".log"), resume, main),
             progress=update,

@@ -75,7 +75,7 @@ def headline(report: Report) -> Table:
 def tokens(pruning: Pruning) -> str:
     """What token selection did, in a few lines."""
     first = pruning.selectors[0].rows_in
-    rows = " to ".join(
+    rows = ", then ".join(
         f"{spread.mean:.0f} ({spread.least} to {spread.most})"
         for spread in (selector.rows_out for selector in pruning.selectors)
     )

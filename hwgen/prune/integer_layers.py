@@ -33,9 +33,8 @@ class Value:
         integers: float32 (images, rows, columns), whole numbers, without gradient.
         real: their real values, ``integers * scale``, with gradient.
         scale: the real value of one step.
-        gate: (images, rows), 1 for rows that the image has, 0 for those that a selector dropped:
-            they stay in their place here, and nothing reads them. Its gradient is that of the
-            scores. None: every row is there.
+        gate: (images, rows), 1 for rows that the image has, 0 for rows that a selector dropped:
+            nothing reads these. Its gradient is that of the scores. None: every row is there.
     """
 
     integers: Tensor
@@ -210,20 +209,34 @@ def decide(op: isa.TokenSelect, x: Value, scores: Value) -> Decision:
     return Decision(score, gate)
 
 
-def token_select(x: Value, gate: Tensor) -> Value:
-    """A TOKEN_SELECT that keeps the rows in ``gate``: the others stay in their place, unread, and
-    their mean becomes one more row.
+def computed_rows(x: Value, decision: Decision, spare: float) -> Tensor:
+    """Indices of the rows to go on with, ascending, int64 (images, rows): all that stay, and dropped
+    ones, those with the best scores, as many as the image with the most rows and the share
+    ``spare`` above it leave room for.
+    """
+    kept = decision.gate.detach()
+    longest = int(kept.sum(dim=1).max())
+    rank = 4 * kept + 2 * x.weights.detach() + decision.score.detach()
+    size = min(longest + round(spare * longest), kept.shape[1])
+    return rank.topk(size, dim=1).indices.sort(dim=1).values
+
+
+def token_select(x: Value, gate: Tensor, rows: Tensor) -> Value:
+    """A TOKEN_SELECT that keeps the rows in ``gate`` and ends with the mean of the others.
+
+    Its result goes on with ``rows``, those in ``gate`` among them; nothing reads the rest.
     """
     dropped = (x.weights - gate)[..., None]
     package = integer.row_mean(x.integers, dropped.detach()[..., 0] > 0.5, INT16_MAX)
     count = dropped.sum(dim=1, keepdim=True).clamp(min=1)
     real = (x.real * dropped).sum(dim=1, keepdim=True) / count
     real = rounded(real, package, x.scale, INT16_MAX)
+    index = rows[..., None].expand(-1, -1, x.real.shape[2])
     return Value(
-        torch.cat([x.integers, package], 1),
-        torch.cat([x.real, real], 1),
+        torch.cat([x.integers.gather(1, index), package], 1),
+        torch.cat([x.real.gather(1, index), real], 1),
         x.scale,
-        torch.cat([gate, torch.ones_like(gate[:, :1])], 1),
+        torch.cat([gate.gather(1, rows), torch.ones_like(gate[:, :1])], 1),
     )
 
 

@@ -136,7 +136,7 @@ def prune(
     log(
         f"pruned: test top-1 {100 * pruned.accuracy:.2f} % of {len(test)} images, tokens kept "
         f"{', '.join(f'{count:.1f}' for count in pruned.tokens.mean(0))}, "
-        f"{100 * (1 - counts.mean() / before):.1f} % fewer MACs"
+        f"MACs {100 * (counts.mean() / before - 1):+.1f} %"
     )
     reached = _reached(stages, pruned, network.tokens)
     return Pruned(

@@ -41,7 +41,7 @@ from hwgen.prune.integer_arithmetic import ratio_values
 from hwgen.prune.integer_gradients import straight_through
 from hwgen.prune.integer_layers import Layer, Value
 from hwgen.prune.integer_weights import Weights, canonical_weights, has_weights, trainable_form
-from hwgen.prune.network import Outcome, Rows
+from hwgen.prune.network import SPARE, Outcome, Rows
 from hwgen.prune.selector import Selection
 from hwgen.quant.calibrate import calibrate
 from hwgen.quant.scales import Scales, choose_scales
@@ -183,8 +183,9 @@ class IntegerNetwork(nn.Module):
                 return Value(x.integers[:, row], x.real[:, row], x.scale)
             case SelectTokens():
                 decision = layers.decide(self._instruction(op, isa.TokenSelect), x, inputs[1])
-                result = layers.token_select(x, decision.gate)
-                outcome.add(op, inputs[1], decision, result)
+                rows = layers.computed_rows(x, decision, SPARE if self.training else 0.0)
+                result = layers.token_select(x, decision.gate, rows)
+                outcome.add(op, inputs[1], decision, rows, result)
                 return result
         raise AssertionError(op)
 

@@ -52,6 +52,15 @@ def test_predictions_alone(run: Run, design: Path) -> None:
     assert "Yosys" not in result.stdout
 
 
+def test_tokens_of_a_network_that_selects_them(run: Run, tmp_path: Path) -> None:
+    design = hwgen.build("preset:fashion-vit@3:0.6")
+    design.write(tmp_path / "pruned")
+    text = " ".join(run("estimate", tmp_path / "pruned").stdout.split())
+    cycles = f"{design.summary.cycles.predicted:,}"
+    assert "Tokens: 197 rows, then 120 (120 to 120), on average over 4 images" in text
+    assert f"{cycles} cycles predicted on average, {cycles} at most; selectors take" in text
+
+
 def test_synthesis_beside_the_prediction(
     run: Run, design: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,25 @@ def test_from_image_to_logits(run: Run, small: Path, images: Path) -> None:
     assert "has not confirmed" not in page
 
 
+def test_cycles_follow_the_tokens_of_the_run(run: Run, tmp_path: Path, small: Path) -> None:
+    folder = tmp_path / "pruned"
+    config = Config.model_validate({"engine": {"lanes": 16}})
+    hwgen.build("preset:fashion-vit@2:0.3,4:0.1", config=config).write(folder)
+    result = run("verify", folder, "--level", "rtl", "--images", 1)
+    assert result.exit_code == 0, result.output
+    report = hwgen.open_design(folder).summary
+    rtl, pruning = report.verification.rtl, report.pruning
+    assert rtl is not None and pruning is not None
+    (measured,) = rtl.runs
+    # 59 and 20 patches stay, beside the class token and a package token.
+    assert measured.rows == (61, 22)
+    assert measured.measured == rtl.cycles == report.cycles.measured
+    assert measured.predicted == report.cycles.predicted
+    assert abs(measured.predicted / rtl.cycles - 1) < 0.05
+    assert rtl.cycles < 0.5 * hwgen.open_design(small).summary.cycles.predicted
+    assert "61 (61 to 61), then 22 (22 to 22)" in " ".join(run("report", folder).stdout.split())
+
+
 def test_damaged_rtl_is_named(run: Run, small: Path, images: Path) -> None:
     command = ("verify", small, "--level", "rtl", "--images", 1, "--data", images)
     edited = small / "rtl" / "kernels" / "fifo.sv"

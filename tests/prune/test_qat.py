@@ -27,6 +27,7 @@ from hwgen.ir.graph import (
     TokenSelector,
 )
 from hwgen.keep_ratios import random_selector
+from hwgen.numerics.fixed_point import INT16_MAX
 from hwgen.passes import canonicalise
 from hwgen.presets import VitShape, vit
 from hwgen.program.engine import EngineConfig
@@ -34,6 +35,7 @@ from hwgen.program.program import Program
 from hwgen.prune.integer_weights import Weights, canonical_weights, trainable_form
 from hwgen.prune.network import GraphNetwork
 from hwgen.prune.qat import IntegerNetwork, calibrated
+from hwgen.quant.scales import Scales
 
 SHAPE = VitShape(image=16, channels=3, patch=4, width=48, heads=3, blocks=3, classes=5)
 HEATVIT = Quantisation(power_of_two=True, gelu_delta=0.5, softmax_delta=0.5)
@@ -118,6 +120,22 @@ def test_logits_are_golden_before_and_after_training(
     after = run(program, pixels(12))
     assert (integers(found, pixels(12)) == after).all()
     assert (before != after).mean() > 0.5
+
+
+@pytest.mark.parametrize("settings", [Quantisation(), HEATVIT], ids=["default", "heatvit"])
+def test_logits_are_golden_where_everything_saturates(settings: Quantisation) -> None:
+    graph = network({})
+    scales = calibrated(graph, pixels(), settings)
+    fixed = [name for name in scales.values if name == "images" or name.endswith(".scores")]
+    small = Scales(
+        {name: s if name in fixed else s / 4 for name, s in scales.values.items()},
+        {name: s / 4 for name, s in scales.normalised.items()},
+        {name: s / 4 for name, s in scales.scores.items()},
+    )
+    found = IntegerNetwork(graph, small, settings, ENGINE)
+    expected = run(found.program(), pixels())
+    assert (np.abs(expected) == INT16_MAX).any()
+    assert (integers(found, pixels()) == expected).all()
 
 
 @pytest.mark.parametrize("fields", list(GRAPHS.values())[1:], ids=list(GRAPHS)[1:])

@@ -138,9 +138,7 @@ class Neighbours(Writer):
         source, or as a row of one slice more.
         """
         rows, slices = self.rows(), self.integer(1, 2)
-        first = self.matmul(
-            Buffer.WORK, rows=rows, output_slices=slices, normalise=1, mean=1
-        )
+        first = self.matmul(Buffer.WORK, rows=rows, output_slices=slices, normalise=1, mean=1)
         address, stride = first.destination_address, first.destination_stride
         if self.flag():
             destination = Buffer(self.integer(0, 3))
