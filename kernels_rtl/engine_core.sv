@@ -70,6 +70,10 @@ module engine_core
   fill_t fill_pushed, fill_head;
   logic everything_idle, item_taken, loader_idle, filler_idle;
   logic all_settled, work_settled, value_settled;
+  logic table_fill, table_free;
+  softmax_constants_t softmax_constants;
+  logic selection_decided;  // the last row of a selection's first slice
+  logic [15:0] kept_count;
 
   sequencer #(
       .LANES(LANES),
@@ -101,7 +105,7 @@ module engine_core
       .table_fill,
       .softmax_constants,
       .table_free,
-      .selection_valid(result_decided.decides),
+      .selection_valid(selection_decided),
       .selection_count(kept_count),
       .done,
       .error_code
@@ -148,8 +152,7 @@ module engine_core
   );
 
   logic tile_ready, tile_taken, table_ready, output_taken;
-  logic row_valid, row_first, row_last, normalise_start, table_fill, table_free;
-  softmax_constants_t softmax_constants;
+  logic row_valid, row_first, row_last, normalise_start;
   logic [15:0] row;
   gelu_constants_t gelu_constants;
 
@@ -382,7 +385,7 @@ module engine_core
   logic [15:0] select_threshold, select_limit;
   logic [7:0] select_heads;
   logic kept;
-  logic [15:0] kept_index, kept_count;
+  logic [15:0] kept_index;
   /* verilator lint_off UNUSEDSIGNAL */  // known from the row's timing
   logic decided;
   /* verilator lint_on UNUSEDSIGNAL */
@@ -395,6 +398,8 @@ module engine_core
       select_limit <= current.limit;
     end
   end
+
+  assign selection_decided = result_decided.decides;
 
   token_decision #(
       .LANES(LANES)

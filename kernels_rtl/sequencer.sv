@@ -120,8 +120,9 @@ module sequencer
   // Register k - 1 for k, `none` for 0.
   function automatic logic [15:0] token(input logic [15:0] none, input logic [3:0] k,
                                         input logic [TOKEN_REGISTERS-1:0][15:0] from);
-    token = none;
-    for (int i = 0; i < TOKEN_REGISTERS; i++) if (k == 4'(i + 1)) token = from[i];
+    logic [TOKEN_REGISTERS:0][15:0] choices;
+    choices = {from, none};
+    return choices[k];
   endfunction
 
   logic [3:0] rows_register, offset_register, second_offset_register;
@@ -327,6 +328,8 @@ module sequencer
   end
 
   // ---- Items that have not begun ---------------------------------------------------------------
+  logic ready;  // for all that the state sends
+
   localparam int QUEUED_BITS = 3;
   typedef logic [QUEUED_BITS-1:0] queued_t;
   queued_t queued;
@@ -345,7 +348,9 @@ module sequencer
   always_ff @(posedge clk) begin
     queued <= queued + queued_t'(item_valid) - queued_t'(item_taken);
     if (item_valid) begin
-      since_work <= since(since_work, item.last && item.target == BUFFER_WORK);
+      // Results of attention lie apart from its keys: they matter to later instructions alone.
+      since_work <= since(since_work, item.last && item.target == BUFFER_WORK
+          && (state != VALUES || (head.last && outer.last)));
       since_value <= since(since_value, item.last && item.target == BUFFER_VALUE);
       since_scores <= since(since_scores, item.source == SOURCE_SCORES);
     end
@@ -366,15 +371,15 @@ module sequencer
   };
 
   // ---- Items, tiles ----------------------------------------------------------------------------
-  logic ready;  // for all that the state sends
   always_comb begin
     unique case (state)
       MEASURE, NORMALISE, TILE_AGAIN, SELECT: ready = item_ready;
       TILE_MEAN, PACKAGE: ready = item_ready && ratio_ready;
-      SOFTMAX: ready = table_free && begun(since_scores);
+      // Fills look at what has begun: they must not overtake an item that writes their tile. No
+      // item of the attention itself does.
+      SOFTMAX: ready = table_free && begun(since_scores) && begun(since_work);
       TILES: ready = item_ready && load_ready;
-      // A fill looks at what has begun: it must not overtake an item that writes its tile.
-      SCORES: ready = item_ready && load_ready && fill_ready && begun(since_work);
+      SCORES: ready = item_ready && load_ready && fill_ready;
       VALUES: ready = item_ready && load_ready && fill_ready && begun(since_value);
       LOAD_BEGIN: ready = load_ready && everything_idle;
       DISCARD: ready = load_ready && everything_idle && beats != '0;

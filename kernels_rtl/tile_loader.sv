@@ -74,6 +74,7 @@ module tile_loader
   logic second_half;  // of a 16-bit vector
   logic shadow_free, channels_free;
   logic near_end, announced;  // few steps are left; tile_ready has been set for this tile
+  logic announce;
 
   logic step, begin_load, staging_ready, staged_valid, transfer;
   assign beat_ready = from_beats && (!parameter_step || staging_ready);
@@ -110,7 +111,6 @@ module tile_loader
   end
 
   // A tile can be used when what is left of it is sure to come in time.
-  logic announce;
   always_comb begin
     unique case (current.kind)
       LOAD_TILE: announce = step && !parameter_step && ((near_end && beats_plenty) || last_step);

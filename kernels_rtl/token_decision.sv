@@ -128,7 +128,9 @@ module token_decision
     upper <= high << 8;
   end
 
+  logic informative;
   assign total = lower + upper;
+  assign informative = !total[SUM-1] && total != '0;  // above zero, without a carry chain more
 
   logic total_valid, total_first, total_forced, total_forced_keep;
   logic [ROW_BITS-1:0] total_limit;
@@ -147,7 +149,7 @@ module token_decision
   logic [ROW_BITS-1:0] candidate_limit;
 
   always_ff @(posedge clk) begin
-    candidate <= total_forced ? total_forced_keep : total > 0;
+    candidate <= total_forced ? total_forced_keep : informative;
     candidate_valid <= total_valid;
     candidate_first <= total_first;
     candidate_forced <= total_forced;

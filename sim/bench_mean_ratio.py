@@ -10,35 +10,33 @@ from hwgen.estimate.latency import MEAN_RATIO
 from hwgen.numerics.mean import MOST_ROWS, mean_ratio
 from sim.lanes import start_clock
 
-STAYS = 3
-"""Cycles for which the result has to stay here; then the next count starts at once."""
+GAP = 4
+"""Cycles without a count, in which the last result has to stay."""
 
 
-async def _divide(dut: Any, count: int, cycles: int) -> None:
-    """Starts a division and looks on: `done` comes in its cycle alone, the result stays."""
-    expected = mean_ratio(count)
-    for step in range(cycles):
-        dut.start.value = int(step == 0)
-        dut.count.value = count if step == 0 else 0
+async def _check(dut: Any, counts: list[int | None]) -> None:
+    """One of ``counts`` a cycle, None for no start."""
+    last = None
+    for step in range(len(counts) + MEAN_RATIO):
+        count = counts[step] if step < len(counts) else None
+        dut.start.value = int(count is not None)
+        dut.count.value = 0 if count is None else count
         await RisingEdge(dut.clk)
-        if step > 0:
-            assert bool(dut.done.value) == (step == MEAN_RATIO), (count, step)
-        if step >= MEAN_RATIO:
+        if step < MEAN_RATIO:
+            continue
+        asked = counts[step - MEAN_RATIO]
+        assert bool(dut.done.value) == (asked is not None), step
+        last = asked or last
+        if last is not None:
+            expected = mean_ratio(last)
             found = int(dut.multiplier.value), int(dut.shift.value)
-            assert found == (expected.multiplier, expected.shift), (count, found)
+            assert found == (expected.multiplier, expected.shift), (last, found)
 
 
 @cocotb.test()
 async def all_counts(dut: Any) -> None:
+    """One after the other, then with gaps."""
     start_clock(dut)
-    for count in range(1, MOST_ROWS + 1):
-        await _divide(dut, count, MEAN_RATIO + 1 + STAYS)
-
-
-@cocotb.test()
-async def a_start_ends_the_division_before(dut: Any) -> None:
-    """At any of its steps."""
-    start_clock(dut)
-    for cycles in range(1, MEAN_RATIO + 1):
-        await _divide(dut, 1543, cycles)
-        await _divide(dut, 77, MEAN_RATIO + 2)
+    counts = list(range(1, MOST_ROWS + 1))
+    await _check(dut, [*counts])
+    await _check(dut, [slot for count in counts for slot in (count, *[None] * GAP)])

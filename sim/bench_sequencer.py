@@ -357,6 +357,10 @@ def is_scores(item: Order) -> bool:
     return item["source"] == SOURCE["SOURCE_SCORES"]
 
 
+def writes_to(item: Order, buffer: Buffer) -> bool:
+    return bool(item["last"]) and item["target"] == buffer
+
+
 class Bench:
     def __init__(self, dut: Any, seed: int) -> None:
         self.dut, self.rng = dut, np.random.default_rng(seed)
@@ -434,6 +438,8 @@ class Bench:
             work = 0
             if int(dut.table_fill.value):
                 assert not table and not any(is_scores(item) for item in queued)
+                # Keys must not be overtaken; items of the attention itself do not write them.
+                assert not any(writes_to(item, Buffer.WORK) for item in queued)
                 constants = struct("softmax_constants_t").unpack(dut.softmax_constants.value)
                 streams.tables.append(constants)
             table = max(table - 1, 0)
@@ -443,11 +449,8 @@ class Bench:
                     assert not alone
                     orders.append(layout.unpack(port.value))
                     work = int(rng.integers(1, 12))
-                    if orders is streams.fills:
-                        # It must not overtake an item that writes its tile.
-                        buffer = Buffer.VALUE if orders[-1]["from_value"] else Buffer.WORK
-                        writers = [item for item in queued if item["last"]]
-                        assert all(item["target"] != buffer for item in writers)
+                    if orders is streams.fills and orders[-1]["from_value"]:
+                        assert not any(writes_to(item, Buffer.VALUE) for item in queued)
                     if orders is streams.items:
                         queued.append(orders[-1])
                         assert not decision

@@ -75,8 +75,8 @@ def run(
     _check_output(files.output, resume)
     _check_torch()
     import torch
-    from accelerate import PartialState
 
+    from hwgen.prune.processes import processes
     from hwgen.prune.prune import prune
     from hwgen.prune.qat_training import IntegerTraining
     from hwgen.prune.training import Training
@@ -90,7 +90,7 @@ def run(
     later = IntegerTraining(integers.epochs, integers.lr, *arithmetic) if integers.epochs else None
     with progress() as update:
         table = _table(files, update)
-        main = PartialState().is_main_process
+        main = processes().is_main_process
         result = prune(
             graph,
             data,

@@ -68,7 +68,7 @@ def _counters() -> tuple[Register, ...]:
         ("stall_tile_load", 32, "... its tile is not in the array"),
         ("stall_pipeline", 32, "... rows, scores or operands are still in the pipeline"),
         ("stall_normalise", 32, "... what is to be normalised is still in the pipeline"),
-        ("stall_softmax", 32, "... the last attention still uses the table of exponentials"),
+        ("stall_softmax", 32, "... the table of exponentials is not filled yet"),
         ("stall_drain", 32, "... DDR does not take output fast enough"),
         ("stall_memory", 32, "cycles in which the next weights had not come from DDR"),
     )

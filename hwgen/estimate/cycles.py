@@ -78,6 +78,7 @@ class _Run:
             case Matmul() as op:
                 end = max(map(self._item, self._sequencer.matmul(op)))
             case Attention() as op:
+                self.schedule.fill_table()
                 end = max(map(self._item, self._sequencer.attention(op)))
             case TokenSelect() as op:
                 written = most_rows(op) if self._written is None else next(self._written)

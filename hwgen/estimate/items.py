@@ -25,8 +25,6 @@ class Kind(Enum):
     """Rows of the residual buffer through the row statistics."""
     NORMALISE = auto()
     """Row statistics become means and ratios."""
-    SOFTMAX = auto()
-    """The table of exponentials is filled."""
     SELECT = auto()
     """Rows of the residual buffer; those that stay are written, the others summed."""
     SUM = auto()
@@ -46,10 +44,15 @@ class Place(Enum):
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile: ``beats`` of the weight stream, or, where 0, keys or values from ``source``."""
+    """A tile: ``beats`` of the weight stream, or, where 0, keys or values from ``source``.
+
+    Attributes:
+        again: tiles before it have waited until these keys or values had arrived.
+    """
 
     beats: int = 0
     source: Place = Place.NOTHING
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,18 +172,17 @@ class Sequencer:
         parts = range(op.head_slices)
         query, target = (Place.WORK, op.query_address), (Place.WORK, op.destination_address)
         scores = (Place.SCORES, 0)
-        yield Item(Kind.SOFTMAX)
-        for _ in range(op.heads):
+        for head in range(op.heads):
             for _ in key_tiles:
                 for part in parts:
                     yield Item(
-                        Kind.PASS, op.rows, query, tile=Tile(source=Place.WORK),
+                        Kind.PASS, op.rows, query, tile=Tile(source=Place.WORK, again=head > 0),
                         last=part == parts[-1], target=scores,
                     )  # fmt: skip
             for _ in parts:
                 for key in key_tiles:
                     yield Item(
-                        Kind.PASS, op.rows, scores, tile=Tile(source=Place.VALUE),
+                        Kind.PASS, op.rows, scores, tile=Tile(source=Place.VALUE, again=head > 0),
                         last=key == key_tiles[-1], target=target,
                     )  # fmt: skip
         self._averaged = None

@@ -67,9 +67,9 @@ class Schedule:
         self._latency = Latency(engine.lanes)
         self._stream = ReadStream(engine, timing)
         self._writers: dict[Place, _Writer] = {}
+        # First and last cycle in which an item wrote to the work buffer.
         self._work_writes: deque[tuple[int, int]] = deque(maxlen=8)
-        self._value_writes: deque[tuple[int, int]] = deque(maxlen=8)
-        self._normalised = self._exponentials = 0
+        self._normalised = self._exponentials = self._table_free = 0
         # Sums of dropped rows, or of results, complete; token registers written.
         self._summed = self._counted = 0
         # Constants of the last GELU, and when its last row was sent.
@@ -115,6 +115,11 @@ class Schedule:
         self.wait(last + WALK, Cause.ISSUE)
         return last
 
+    def fill_table(self) -> None:
+        """The sequencer has come to an attention: exponentials, when nothing uses those before."""
+        reached = self._starts[0] + 1
+        self._exponentials = max(reached, self._table_free) + self._latency.after_softmax
+
     def run(self, item: Item) -> int:
         """Starts an item as soon as the issuer would. Returns the cycle of its last result."""
         arrival = self._tile(item.tile) if item.tile else _Arrival(0, 0)
@@ -127,11 +132,8 @@ class Schedule:
         self.wait(until, cause)
         start = self.free
         self._starts.append(start)
-        if item.kind in (Kind.NORMALISE, Kind.SOFTMAX):
-            if item.kind is Kind.NORMALISE:
-                self._normalised = start
-            else:
-                self._exponentials = start + self._latency.after_softmax
+        if item.kind is Kind.NORMALISE:
+            self._normalised = start
             self._stalls[Cause.ISSUE] += 1
             self.free = start + 1
             return 0
@@ -149,6 +151,8 @@ class Schedule:
         """Keeps what later items and tiles depend on."""
         if item.tile:
             self._shadow = first + self._latency.array_at - SWAP_AHEAD
+        if item.source[0] is Place.SCORES:
+            self._table_free = last + 1 + self._latency.epilogue_at
         if item.gelu:
             self._gelu, self._gelu_last = item.gelu, last
         place, base = item.target
@@ -158,9 +162,9 @@ class Schedule:
             return 0
         self._summed = last + self._latency.after_sum
         self._writers[place] = self._writer(item, first, last, place, base)
-        if place in (Place.WORK, Place.VALUE):
-            writes = self._work_writes if place is Place.WORK else self._value_writes
-            writes.append((first + 1, last + 1 + self._latency.after_write))
+        if place is Place.WORK:
+            at = self._latency.result_at
+            self._work_writes.append((first + at, last + at))
         return last + self._latency.result_at
 
     def _writer(self, item: Item, first: int, last: int, place: Place, base: int) -> _Writer:
@@ -202,8 +206,6 @@ class Schedule:
                 return self._follows(Place.RESIDUAL, None), Cause.NORMALISE
             case Kind.NORMALISE:
                 return self._follows(*item.source), Cause.NORMALISE
-            case Kind.SOFTMAX:
-                return self._follows(Place.WORK, None), Cause.SOFTMAX
             case Kind.SELECT:
                 return self._selection(item), Cause.PIPELINE
             case Kind.SUM:
@@ -249,15 +251,23 @@ class Schedule:
     def _square(self, tile: Tile, begin: int, pushed: int) -> _Arrival:
         """Keys or values, by way of the square."""
         half = self._half
+        if not tile.again:
+            pushed = max(pushed, self._follows(tile.source, None))
         fill = max(self._filler, self._halves[half], pushed)
-        writes = self._work_writes if tile.source is Place.WORK else self._value_writes
-        for first, settled in writes:
-            if first <= fill < settled:
-                fill = settled
-        self._filler = fill + self._lanes + 1
+        filled = self._filled(tile.source, fill)
+        self._filler = filled + 1
         self._half = 1 - half
-        begin = max(begin, fill + self._lanes + SQUARE_WRITE)
+        begin = max(begin, filled + SQUARE_WRITE)
         end = begin + self._lanes
         self._halves[half] = end + 1
         self._loader = end + 1
         return _Arrival(end + SQUARE_READ - ANNOUNCED, 0)
+
+    def _filled(self, source: Place, begin: int) -> int:
+        """When a tile is read from its buffer; writes to the work buffer take precedence."""
+        left = self._lanes
+        for first, last in self._work_writes if source is Place.WORK else ():
+            if begin + left > first and last >= begin:
+                left -= max(0, first - begin)
+                begin = last + 1
+        return begin + left

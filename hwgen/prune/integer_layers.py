@@ -210,9 +210,10 @@ def decide(op: isa.TokenSelect, x: Value, scores: Value) -> Decision:
 
 
 def computed_rows(x: Value, decision: Decision, spare: float) -> Tensor:
-    """Indices of the rows to go on with, ascending, int64 (images, rows): all that stay, and dropped
-    ones, those with the best scores, as many as the image with the most rows and the share
-    ``spare`` above it leave room for.
+    """Indices of the rows to go on with, ascending, int64 (images, rows).
+
+    All that stay are among them. Dropped ones with the best scores fill each image up to the most
+    that any image keeps, and to the share ``spare`` more.
     """
     kept = decision.gate.detach()
     longest = int(kept.sum(dim=1).max())

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from hwgen.compile.rows import single_rows
@@ -24,6 +23,7 @@ from hwgen.prune.insert import insert_selectors
 from hwgen.prune.latency import LatencyTable
 from hwgen.prune.network import GraphNetwork
 from hwgen.prune.plan import Request, fixed_stages, load_stages, save_stages
+from hwgen.prune.processes import processes
 from hwgen.prune.qat_training import IntegerTraining, train_in_integers
 from hwgen.prune.schedule import Stage, milliseconds, search
 from hwgen.prune.training import Training, train
@@ -82,7 +82,7 @@ def prune(
         _check_data(graph, images, name)
     schedule = output.with_suffix(".schedule.json")
     checkpoint = output.with_suffix(".checkpoint.pt")
-    state = PartialState()
+    state = processes()
     dense = evaluate_network(GraphNetwork(graph).to(state.device), test, progress=progress)
     log(f"unpruned: test top-1 {100 * dense.accuracy:.2f} % of {len(test)} images")
     resuming = resume and checkpoint.is_file()
@@ -221,7 +221,7 @@ def _search(
     rest = Data(data.images[used:], data.labels[used:])
     epochs = request.search_steps / max(used // training.batch, 1)
     candidate = output.with_suffix(".candidate.pt")
-    state = PartialState()
+    state = processes()
     best: Graph = graph
 
     def tune(stages: tuple[Stage, ...]) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hwgen.compile import compile_scaled
@@ -287,16 +288,21 @@ class _Outcome:
         self._rows: list[Rows] = []
 
     def add(
-        self, op: SelectTokens, scores: Value, decision: layers.Decision, result: Value
+        self,
+        op: SelectTokens,
+        scores: Value,
+        decision: layers.Decision,
+        rows: Tensor,
+        result: Value,
     ) -> None:
+        """Takes in one selector's work; it went on with ``rows`` of what it read."""
         gate = decision.gate
         self._selections.append(Selection(decision.score, gate, scores.real))
         last = gate.shape[1] - op.packages
         self._shares.append(gate[:, op.prefix : last].sum(dim=1) / self._tokens)
-        # Rows stay in their place: those of the unpruned network first, then the packages.
-        places = torch.arange(result.integers.shape[1], device=gate.device)
-        origin = torch.where(places < self._tokens + op.prefix, places, -1)
-        self._rows.append(Rows(result.weights, origin.expand(len(gate), -1)))
+        places = torch.arange(gate.shape[1], device=gate.device).expand(len(gate), -1)
+        before = self._rows[-1].origin if self._rows else places
+        self._rows.append(Rows(result.weights, F.pad(before.gather(1, rows), (0, 1), value=-1)))
 
     def of(self, logits: Tensor) -> Outcome:
         return Outcome(logits, tuple(self._selections), tuple(self._shares), tuple(self._rows))

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from hwgen.data_files import Data
 from hwgen.ir.graph import Graph
 from hwgen.progress import Progress, silent
+from hwgen.prune import processes
 from hwgen.prune.batches import Batches
 from hwgen.prune.checkpoint import Checkpoint, fingerprint, load, save, selectors_of
 from hwgen.prune.evaluation import evaluate_network
@@ -130,9 +130,7 @@ def train(
         ModelError: the checkpoint is another model's.
     """
     torch.manual_seed(settings.seed)
-    # In the warm-up only the selectors are used.
-    handler = DistributedDataParallelKwargs(find_unused_parameters=True)
-    accelerator = Accelerator(mixed_precision=settings.precision, kwargs_handlers=[handler])
+    accelerator = processes.accelerator(settings.precision)
     batches = Batches(
         data,
         settings.batch,

@@ -82,7 +82,8 @@ def test_a_package_is_the_mean_of_what_was_dropped_now() -> None:
     with torch.no_grad():
         after[:, dropped_now] = 0
     x = value(4, 30000, 0.001, before)
-    found = token_select(x, after)
+    rows = torch.tensor([[0, 1, 2, 4, 6]])
+    found = token_select(x, after, rows)
     op = TokenSelect(
         rows=0, rows_register=0, source_address=0, source_stride=0, destination_address=0,
         destination_stride=0, slices=1, score_address=0, heads=1, threshold=0, limit=0, prefix=0,
@@ -92,6 +93,7 @@ def test_a_package_is_the_mean_of_what_was_dropped_now() -> None:
     expected = golden_select(op, x.integers[0].long().numpy()[THERE], kept[THERE])
     assert (found.integers[0][found.there[0]].numpy() == expected).all()
     found.real[0, -1].sum().backward()
+    assert found.there[0].tolist() == [True, False, False, False, True, True]
     # Keeping a dropped row moves the mean of two away from it.
     mean = x.real.detach()[0, dropped_now].mean(0)
     moved = (mean - x.real.detach()[0]).sum(1) / 2

@@ -84,10 +84,12 @@ def run(program: Program, images: np.ndarray) -> np.ndarray:
 
 
 def integers(found: IntegerNetwork, images: np.ndarray) -> np.ndarray:
-    """The logits as integers; they are exact multiples of their scale."""
-    logits = found(torch.from_numpy(images)).logits.detach()
-    whole = torch.round(logits / found.output_scale)
-    assert (whole * found.output_scale == logits).all()
+    """The logits as integers; they are exact multiples of their scale, in training and without."""
+    training, testing = (found.train(on)(torch.from_numpy(images)).logits for on in (True, False))
+    assert torch.equal(training, testing)
+    whole = torch.round(testing.detach() / found.output_scale)
+    assert (whole * found.output_scale == testing).all()
+    found.train()
     return whole.numpy()
 
 
@@ -138,9 +140,10 @@ def test_logits_are_golden_where_everything_saturates(settings: Quantisation) ->
     assert (integers(found, pixels()) == expected).all()
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("fields", list(GRAPHS.values())[1:], ids=list(GRAPHS)[1:])
-def test_selectors_keep_what_golden_keeps(fields: dict[str, object]) -> None:
-    found = prepared(network(fields), Quantisation())
+def test_selectors_keep_what_golden_keeps(fields: dict[str, object], training: bool) -> None:
+    found = prepared(network(fields), Quantisation()).train(training)
     program = found.program()
     outcome = found(torch.from_numpy(pixels()))
     runs = golden_selections(program, program.input.pack(pixels(), 16))
@@ -150,6 +153,7 @@ def test_selectors_keep_what_golden_keeps(fields: dict[str, object]) -> None:
             stages(program, golden), outcome.rows, outcome.shares, strict=True
         ):
             there = rows.mask[image] > 0.5
+            assert training or int(rows.mask.detach().sum(1).max()) == rows.mask.shape[1]
             origin = rows.origin[image][there].numpy()
             assert set(origin[origin > 0] - 1) == set(np.flatnonzero(stage.patches))
             assert int(there.sum()) == stage.written
