@@ -23,7 +23,7 @@ from hwgen.keep_ratios import random_selector
 from hwgen.passes import canonicalise
 from hwgen.presets import VitShape, preset, vit
 from hwgen.program.engine import EngineConfig
-from hwgen.program.extent import Extent
+from hwgen.program.extent import Extent, most_rows
 from hwgen.program.fields import Buffer
 from hwgen.program.instructions import TokenSelect
 from hwgen.program.program import Program
@@ -110,7 +110,7 @@ def test_a_limit_bounds_rows_and_room() -> None:
     _, rows = run(program)
     assert [r for r in rows if r > 1] == [12] * 12
     depth = max(
-        op.destination_address + op.slices * op.destination_stride
+        op.destination_address + (op.slices - 1) * op.destination_stride + most_rows(op)
         for op in resolved(program, rows)
         if isinstance(op, TokenSelect)
     )

@@ -215,7 +215,7 @@ def test_few_queries_wait_for_the_exponentials(program: Make, attention: Make) -
         estimate_cycles(program(attention(rows, 50, stride=300)), FULL).stalls[Cause.SOFTMAX]
         for rows in (50, 300)
     )
-    assert 100 < short < latency.after_softmax
+    assert 0 < short < latency.after_softmax
     assert long == 0
     again = program(*(attention(50, 50, stride=300) for _ in range(3)))
     assert estimate_cycles(again, FULL).stalls[Cause.SOFTMAX] > 3 * 100
