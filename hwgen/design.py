@@ -22,6 +22,7 @@ from hwgen.emit.rtl import rtl_project
 from hwgen.errors import DataError, OutputError, ProgramError, VerificationError
 from hwgen.estimate.timing import timing_for
 from hwgen.golden.selections import Selections, selections
+from hwgen.ir.blocks import without_selectors
 from hwgen.ir.count import macs, parameters
 from hwgen.ir.graph import Graph
 from hwgen.passes import canonicalise
@@ -305,7 +306,14 @@ class Design:
         if not better or (level == "golden" and real):
             timing = timing_for(self.board, report.clock_mhz)
             seen = pruning(
-                self.program, timing, runs, len(data), report.instructions, macs_of, real=real
+                self.program,
+                timing,
+                runs,
+                data.images,
+                report.instructions,
+                macs_of,
+                self._macs_dense(),
+                real=real,
             )
             report = report.model_copy(update={"pruning": seen})
         self._replace(with_shares(report))
@@ -313,6 +321,10 @@ class Design:
     def _macs_of(self) -> MacsOf:
         """The network's multiplications by the rows that its selectors leave."""
         return _macs_of(canonicalise(self._source.graph(self.config.input)), self.config)
+
+    def _macs_dense(self) -> int:
+        """The network's multiplications without its selectors."""
+        return _macs_dense(self._source.graph(self.config.input), self.config)
 
     def _forget(self, level: Level) -> None:
         """Takes an earlier success of a level out of the report: it is no longer true."""
@@ -392,16 +404,28 @@ def build(
     macs_of = _macs_of(canonical, settings)
     size = run_macs(program, runs[0], macs_of) if runs else macs_of(()), parameters(graph)
     report = make_report(source.recorded, graph, size, program, target, settings, runs)
-    timing = timing_for(target, report.clock_mhz)
-    real = calibration is not None
-    found = pruning(program, timing, runs, len(shown), report.instructions, macs_of, real=real)
-    report = with_limits(report.model_copy(update={"pruning": found}))
+    if runs:
+        found = pruning(
+            program,
+            timing_for(target, report.clock_mhz),
+            runs,
+            shown,
+            report.instructions,
+            macs_of,
+            _macs_dense(graph, settings),
+            real=calibration is not None,
+        )
+        report = with_limits(report.model_copy(update={"pruning": found}))
     return Design(source, settings, target, program, report, built=built)
 
 
 def _macs_of(canonical: Graph, settings: Config) -> MacsOf:
     single = single_rows(canonical) if settings.class_token_only else {}
     return lambda rows: macs(canonical, single, rows)
+
+
+def _macs_dense(graph: Graph, settings: Config) -> int:
+    return _macs_of(canonicalise(without_selectors(graph)), settings)(())
 
 
 def open_design(directory: str | Path) -> Design:

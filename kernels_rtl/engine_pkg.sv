@@ -116,6 +116,7 @@ package engine_pkg;
     logic from_value;
     logic [15:0] address;
     logic [7:0] rows;  // that exist; the rest is zero
+    logic again;  // tiles before have waited until all of these keys or values were there
   } fill_t;
 
   // Cycles from the issue of a row's addresses.

@@ -57,6 +57,25 @@ module operand_check
   localparam logic [3:0] IDLE = '1;
   localparam logic [3:0] PRODUCT_OF_0 = 4'd2;
 
+  // What a step is about, found a cycle ahead: it picks from many operands.
+  typedef struct packed {
+    logic tiles;
+    logic source;
+    logic destination;
+    logic residual;
+    logic second;
+    logic means;
+    logic head_slices;
+    logic scores;
+    logic queries;
+    logic keys;
+    logic values;
+    logic heads;  // the destination of attention
+    logic select_source;
+    logic select_scores;
+    logic select_destination;
+  } subject_t;
+
   typedef struct packed {
     logic compared;  // the end with the depth
     logic operand;   // has slices and rows
@@ -69,6 +88,7 @@ module operand_check
 
   logic [3:0] step, end_step;
   logic [23:0] head_slices;
+  subject_t subject;
   request_t request;
 
   // Of an instruction that breaks a rule on counts the sequencer finds that, whatever comes out here.
@@ -85,112 +105,129 @@ module operand_check
         : !is_matmul ? 4'd6 + RESULT : extended ? 4'd5 + RESULT : 4'd3 + RESULT;
   end
 
+  logic is_attention;
+  assign is_attention = !is_matmul && !is_select;
+
+  always_ff @(posedge clk) begin
+    subject <= '{
+        tiles: start && is_matmul,
+        source: step == 4'd0 && is_matmul,
+        destination: step == 4'd1 && is_matmul,
+        residual: step == 4'd2 && is_matmul && matmul.residual,
+        second: step == 4'd3 && is_matmul && matmul.second_slices != '0,
+        means: step == 4'd4 && is_matmul && matmul.mean,
+        head_slices: start && is_attention,
+        scores: step == 4'd0 && is_attention,
+        queries: step == 4'd2 && is_attention,
+        keys: step == 4'd3 && is_attention,
+        values: step == 4'd4 && is_attention,
+        heads: step == 4'd5 && is_attention,
+        select_source: step == 4'd0 && is_select,
+        select_scores: step == 4'd1 && is_select,
+        select_destination: step == 4'd2 && is_select
+    };
+  end
+
   always_comb begin
     request = '0;
+    request.compared = 1'b1;
+    request.operand = 1'b1;
     request.rows = rows;
-    if (is_matmul) begin
-      request.compared = 1'b1;
-      request.operand  = 1'b1;
-      request.slices   = 24'(matmul.output_slices);
-      unique case (step)
-        4'd0: begin
-          request.compared = 1'b0;
-          request.operand  = 1'b0;
-          request.stride   = matmul.reduction_slices;
-        end
-        4'd1: begin
-          request.slices  = 24'(signed'(first_slices));
-          request.stride  = matmul.source_stride;
-          request.address = source_start;
-          request.buffer  = matmul.source_buffer;
-        end
-        4'd2: begin
-          request.stride  = matmul.destination_stride;
-          request.address = destination_start;
-          request.buffer  = matmul.destination_buffer;
-        end
-        4'd3: begin
-          request.compared = matmul.residual;
-          request.operand  = matmul.residual;
-          request.stride   = matmul.residual_stride;
-          request.address  = 17'(matmul.residual_address);
-          request.buffer   = BUFFER_RESIDUAL;
-        end
-        4'd4: begin
-          request.compared = matmul.second_slices != '0;
-          request.operand  = matmul.second_slices != '0;
-          request.slices   = 24'(matmul.second_slices);
-          request.stride   = matmul.second_broadcast ? 16'd1 : matmul.source_stride;
-          request.rows     = matmul.second_broadcast ? 16'd1 : rows;
-          request.address  = 17'(matmul.second_address);
-          request.buffer   = BUFFER_WORK;
-        end
-        default: begin
-          request.compared = matmul.mean && step == 4'd5;
-          request.operand  = matmul.mean && step == 4'd5;
-          request.stride   = 16'd1;
-          request.rows     = 16'd1;
-          request.address  = 17'(matmul.mean_address);
-          request.buffer   = BUFFER_WORK;
-        end
-      endcase
-    end else if (is_select) begin
-      request.compared = step >= 4'd1 && step <= 4'd3;
-      request.operand  = step >= 4'd1 && step <= 4'd3;
-      request.slices   = 24'(select.slices);
-      request.buffer   = BUFFER_RESIDUAL;
-      unique case (step)
-        4'd1: begin
-          request.stride  = select.source_stride;
-          request.address = source_start;
-        end
-        4'd2: begin
-          request.slices  = 24'd1;
-          request.address = 17'(select.score_address);
-          request.buffer  = BUFFER_WORK;
-        end
-        default: begin
-          request.stride  = select.destination_stride;
-          request.address = destination_start;
-          request.rows    = most_rows;
-        end
-      endcase
-    end else begin
-      request.compared = step == 4'd1 || (step >= 4'd3 && step <= 4'd6);
-      request.operand = step >= 4'd3 && step <= 4'd6;
-      request.slices = head_slices;
-      request.buffer = BUFFER_WORK;
-      unique case (step)
-        4'd0: begin
-          request.slices = 24'(attention.heads);
-          request.stride = 16'(attention.head_slices);
-        end
-        4'd1: begin
-          request.slices = 24'(rows);
-          request.stride = key_slices;
-          request.rows   = '0;
-        end
-        4'd3: begin
-          request.stride  = attention.query_stride;
-          request.address = source_start;
-        end
-        4'd4: begin
-          request.stride  = attention.key_stride;
-          request.address = key_start;
-          request.rows    = keys;
-        end
-        4'd5: begin
-          request.stride  = attention.value_stride;
-          request.address = value_start;
-          request.rows    = keys;
-          request.buffer  = BUFFER_VALUE;
-        end
-        default: begin
-          request.stride  = attention.destination_stride;
-          request.address = destination_start;
-        end
-      endcase
-    end
+    request.buffer = BUFFER_WORK;
+    unique case (1'b1)
+      subject.tiles: begin
+        request.compared = 1'b0;
+        request.operand  = 1'b0;
+        request.slices   = 24'(matmul.output_slices);
+        request.stride   = matmul.reduction_slices;
+      end
+      subject.source: begin
+        request.slices  = 24'(signed'(first_slices));
+        request.stride  = matmul.source_stride;
+        request.address = source_start;
+        request.buffer  = matmul.source_buffer;
+      end
+      subject.destination: begin
+        request.slices  = 24'(matmul.output_slices);
+        request.stride  = matmul.destination_stride;
+        request.address = destination_start;
+        request.buffer  = matmul.destination_buffer;
+      end
+      subject.residual: begin
+        request.slices  = 24'(matmul.output_slices);
+        request.stride  = matmul.residual_stride;
+        request.address = 17'(matmul.residual_address);
+        request.buffer  = BUFFER_RESIDUAL;
+      end
+      subject.second: begin
+        request.slices  = 24'(matmul.second_slices);
+        request.stride  = matmul.second_broadcast ? 16'd1 : matmul.source_stride;
+        request.rows    = matmul.second_broadcast ? 16'd1 : rows;
+        request.address = 17'(matmul.second_address);
+      end
+      subject.means: begin
+        request.slices  = 24'(matmul.output_slices);
+        request.stride  = 16'd1;
+        request.rows    = 16'd1;
+        request.address = 17'(matmul.mean_address);
+      end
+      subject.head_slices: begin
+        request.compared = 1'b0;
+        request.operand  = 1'b0;
+        request.slices   = 24'(attention.heads);
+        request.stride   = 16'(attention.head_slices);
+      end
+      subject.scores: begin
+        request.operand = 1'b0;
+        request.slices  = 24'(rows);
+        request.stride  = key_slices;
+        request.rows    = '0;
+      end
+      subject.queries: begin
+        request.slices  = head_slices;
+        request.stride  = attention.query_stride;
+        request.address = source_start;
+      end
+      subject.keys: begin
+        request.slices  = head_slices;
+        request.stride  = attention.key_stride;
+        request.address = key_start;
+        request.rows    = keys;
+      end
+      subject.values: begin
+        request.slices  = head_slices;
+        request.stride  = attention.value_stride;
+        request.address = value_start;
+        request.rows    = keys;
+        request.buffer  = BUFFER_VALUE;
+      end
+      subject.heads: begin
+        request.slices  = head_slices;
+        request.stride  = attention.destination_stride;
+        request.address = destination_start;
+      end
+      subject.select_source: begin
+        request.slices  = 24'(select.slices);
+        request.stride  = select.source_stride;
+        request.address = source_start;
+        request.buffer  = BUFFER_RESIDUAL;
+      end
+      subject.select_scores: begin
+        request.slices  = 24'd1;
+        request.address = 17'(select.score_address);
+      end
+      subject.select_destination: begin
+        request.slices  = 24'(select.slices);
+        request.stride  = select.destination_stride;
+        request.address = destination_start;
+        request.rows    = most_rows;
+        request.buffer  = BUFFER_RESIDUAL;
+      end
+      default: begin
+        request.compared = 1'b0;
+        request.operand  = 1'b0;
+      end
+    endcase
   end
 
   // Factors.

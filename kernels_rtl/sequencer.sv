@@ -108,7 +108,7 @@ module sequencer
   assign select = decode_token_select(bits);
 
   // ---- Counts and addresses, from CHECK on -----------------------------------------------------
-  logic is_matmul, is_select;
+  logic is_matmul, is_attention, is_select;  // they come with the instruction
   logic [15:0] rows, keys, key_slices;
   // Values of the two offset registers, and addresses with them: of source or queries, destination,
   // keys, values. A seventeenth bit means out of range.
@@ -129,13 +129,13 @@ module sequencer
   logic [15:0] rows_given, source_given, destination_given, destination_offset;
 
   always_comb begin
-    unique case (opcode)
-      OPCODE_MATMUL: begin
+    unique case (1'b1)
+      is_matmul: begin
         rows_given = matmul.rows;
         rows_register = matmul.rows_register;
         offset_register = matmul.source_offset_register;
       end
-      OPCODE_ATTENTION: begin
+      is_attention: begin
         rows_given = attention.rows;
         rows_register = attention.rows_register;
         offset_register = attention.query_offset_register;
@@ -159,14 +159,12 @@ module sequencer
       destination_given = attention.destination_address;
       destination_offset = offset;
     end
-    second_offset_register = opcode == OPCODE_ATTENTION ? attention.key_offset_register
+    second_offset_register = is_attention ? attention.key_offset_register
         : select.destination_offset_register;
   end
 
   always_ff @(posedge clk) begin
     if (state == CHECK) begin
-      is_matmul <= opcode == OPCODE_MATMUL;
-      is_select <= opcode == OPCODE_TOKEN_SELECT;
       rows <= token(rows_given, rows_register, tokens);
       keys <= token(attention.keys, attention.keys_register, tokens);
       offset <= token('0, offset_register, tokens);
@@ -217,8 +215,7 @@ module sequencer
       .reset,
       // No other instruction leaves steps behind that would be taken for the next one's.
       .start(state == CHECK && !fetched_last
-          && (opcode == OPCODE_MATMUL || opcode == OPCODE_ATTENTION
-          || opcode == OPCODE_TOKEN_SELECT)),
+          && (is_matmul || is_attention || is_select)),
       .is_matmul,
       .is_select,
       .matmul,
@@ -255,9 +252,7 @@ module sequencer
   endfunction
 
   loop_t outer, inner;  // output and reduction slice; slice of the head and key tile; slice
-  /* verilator lint_off UNUSEDSIGNAL */  // nobody asks for the first head
   loop_t head;
-  /* verilator lint_on UNUSEDSIGNAL */
   logic [15:0] source_base, source, target, residual;  // addresses of the current slices
   logic in_second, to_second;  // this pass, and the next, reads the second source
   logic [15:0] second_left;  // rounds left where it begins
@@ -527,6 +522,8 @@ module sequencer
     fill.from_value = state == VALUES;
     fill.address = tile_address;
     fill.rows = tile_keys;
+    // Results of attention are apart from its keys and values.
+    fill.again = !head.first;
   end
 
   assign instruction_ready = state == FETCH && !arrived;
@@ -557,6 +554,9 @@ module sequencer
         arrived <= instruction_valid && !arrived;
         if (!arrived) begin
           bits <= instruction_bits;
+          is_matmul <= instruction_bits[7:0] == OPCODE_MATMUL;
+          is_attention <= instruction_bits[7:0] == OPCODE_ATTENTION;
+          is_select <= instruction_bits[7:0] == OPCODE_TOKEN_SELECT;
           fetched_error <= instruction_error;
           fetched_last <= instruction_last;
         end

@@ -14,7 +14,8 @@ module tile_filler
     output logic  fill_ready,
     input  fill_t fill,
 
-    // Whether all that was issued towards the buffers has arrived there.
+    // Whether all that was issued towards the buffers has arrived there; tiles that come `again` do
+    // not ask.
     input logic work_settled,
     input logic value_settled,
     input logic work_blocked,   // its second port writes in this cycle
@@ -46,13 +47,15 @@ module tile_filler
   logic                  busy;
   logic                  half;
   logic [INDEX_BITS-1:0] index;
+  /* verilator lint_off UNUSEDSIGNAL */  // whether to wait is over
   fill_t                 tile;
+  /* verilator lint_on UNUSEDSIGNAL */
   step_t                 step, step_stored;
   step_t                 step_read;
 
   logic settled, go;
   assign settled = fill.from_value ? value_settled : work_settled;
-  assign fill_ready = !busy && !full[half] && settled;
+  assign fill_ready = !busy && !full[half] && (settled || fill.again);
   assign go = busy && (tile.from_value || !work_blocked);
   assign address = tile.address + 16'(index);
 

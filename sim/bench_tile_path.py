@@ -29,7 +29,7 @@ class Orders:
     """What sequencer and memory send, and what must come of it."""
 
     loads: deque[int] = field(default_factory=deque)
-    fills: deque[tuple[int, int]] = field(default_factory=deque)  # from_value, order
+    fills: deque[tuple[int, bool, int]] = field(default_factory=deque)  # from_value, again, order
     beats: deque[int] = field(default_factory=deque)
     tiles: deque[np.ndarray] = field(default_factory=deque)
     channels: deque[np.ndarray] = field(default_factory=deque)
@@ -66,8 +66,9 @@ def random_orders(
             address = int(rng.integers(depth // 2 - lanes))
             tile = buffers[from_value][address : address + lanes].copy()
             tile[rows:] = 0
-            fill = {"from_value": from_value, "address": address, "rows": rows}
-            orders.fills.append((from_value, struct("fill_t").pack(fill)))
+            again = int(rng.integers(2))
+            fill = {"from_value": from_value, "address": address, "rows": rows, "again": again}
+            orders.fills.append((from_value, bool(again), struct("fill_t").pack(fill)))
             orders.swaps_channels.append(False)
             orders.tiles.append(tile.T if order["transposed"] else tile)
         elif kind == "DISCARD":
@@ -133,7 +134,7 @@ class Bench:
             settled = [int(rng.random() >= gaps), int(rng.random() >= gaps)]
             dut.work_settled.value, dut.value_settled.value = settled
             dut.fill_valid.value = int(bool(orders.fills))
-            dut.fill.value = orders.fills[0][1] if orders.fills else 0
+            dut.fill.value = orders.fills[0][2] if orders.fills else 0
             dut.beat_valid.value = int(bool(orders.beats) and rng.random() >= gaps)
             dut.beat.value = orders.beats[0] if orders.beats else 0
             # With no gaps all beats come at once.
@@ -161,8 +162,8 @@ class Bench:
             if int(dut.load_valid.value) and int(dut.load_ready.value):
                 orders.loads.popleft()
             if orders.fills and int(dut.fill_ready.value):
-                assert settled[orders.fills[0][0]]
-                orders.fills.popleft()
+                from_value, again, _ = orders.fills.popleft()
+                assert settled[from_value] or again
             if int(dut.beat_valid.value) and int(dut.beat_ready.value):
                 orders.beats.popleft()
             self._collect(orders)

@@ -65,6 +65,21 @@ def with_selectors(graph: Graph, selectors: Mapping[int, TokenSelector]) -> Grap
     return graph
 
 
+def without_selectors(graph: Graph) -> Graph:
+    """``graph`` with the token selectors taken out: every token stays."""
+    ops: list[Op] = []
+    before: dict[str, str] = {}
+    for op in graph.ops:
+        for name in inputs_of(op):
+            if name in before:
+                op = reading(op, name, before[name])
+        if isinstance(op, TokenSelector):
+            before[op.output] = op.input
+        else:
+            ops.append(op)
+    return replace(graph, ops=tuple(ops))
+
+
 def check_block(model: str, number: int, count: int) -> None:
     """Raises ModelError unless a selector can stand in front of block ``number`` of ``count``."""
     if count < 2:

@@ -85,8 +85,7 @@ def prune(
     state = processes()
     dense = evaluate_network(GraphNetwork(graph).to(state.device), test, progress=progress)
     log(f"unpruned: test top-1 {100 * dense.accuracy:.2f} % of {len(test)} images")
-    resuming = resume and checkpoint.is_file()
-    if stages is None and resuming:
+    if stages is None and resume and checkpoint.is_file():
         stages = load_stages(schedule)
     if stages is None:
         stages = _search(graph, data, request, training, table, output, log, progress)
@@ -95,19 +94,10 @@ def prune(
     for stage in stages:
         log(f"selector in front of block {stage.block} is to keep {stage.keep:.3f}")
     log(f"predicted: {milliseconds(table, stages):.4g} ms, {milliseconds(table, []):.4g} unpruned")
-    network = GraphNetwork(_with_stages(graph, stages, request, training.seed))
     training = replace(training, keep=tuple(stage.keep for stage in stages))
-    train(
-        network,
-        graph,
-        data,
-        training,
-        checkpoint=checkpoint,
-        resume=resume,
-        test=test,
-        log=log,
-        progress=progress,
-    )
+    network = GraphNetwork(_with_stages(graph, stages, request, training.seed))
+    common: dict[str, Any] = {"test": test, "log": log, "progress": progress}
+    train(network, graph, data, training, checkpoint=checkpoint, resume=resume, **common)
     trained = network.to_graph()
     if integers is None:
         pruned = evaluate_network(network, test, progress=progress)
@@ -116,17 +106,9 @@ def prune(
     else:
         log(f"training in integers, {integers.epochs:g} epochs")
         checkpoint = output.with_suffix(".int8.checkpoint.pt")
+        resume = resume and checkpoint.is_file()
         integer = train_in_integers(
-            trained,
-            graph,
-            data,
-            training,
-            integers,
-            checkpoint=checkpoint,
-            resume=resume and checkpoint.is_file(),
-            test=test,
-            log=log,
-            progress=progress,
+            trained, graph, data, training, integers, checkpoint=checkpoint, resume=resume, **common
         )
         pruned = evaluate_network(integer, test, progress=progress)
         if state.is_main_process:
@@ -207,7 +189,7 @@ def _search(
 ) -> tuple[Stage, ...]:
     """Algorithm 1, its candidates trained for a few steps and tested on held-out images.
 
-    Each candidate goes on with the weights of the one before.
+    Half of the steps are a warm-up. Each candidate goes on with the weights of the one before.
     """
     assert request.target_ms is not None, "fixed_stages asks for one"
     assert data.labels is not None, "_check_data asks for them"
@@ -219,7 +201,8 @@ def _search(
         )
     used = len(data) - held_out
     rest = Data(data.images[used:], data.labels[used:])
-    epochs = request.search_steps / max(used // training.batch, 1)
+    warm_up = request.search_steps // 2
+    epochs = (request.search_steps - warm_up) / max(used // training.batch, 1)
     candidate = output.with_suffix(".candidate.pt")
     state = processes()
     best: Graph = graph
@@ -233,7 +216,7 @@ def _search(
             training,
             keep=tuple(stage.keep for stage in stages),
             epochs=epochs,
-            warm_up=request.search_steps // 2,
+            warm_up=warm_up,
         )
         train(network, graph, data.first(used), settings, checkpoint=candidate, progress=progress)
         best = network.to_graph()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures as text, the same on the page and in the terminal."""
 
-from hwgen.report.schema import Report, Resources
+from hwgen.report.schema import Pruning, Report, Resources
 
 RESOURCE_NAMES = {
     "lut": "LUT",
@@ -30,6 +30,11 @@ def signed_percent(share: float | None) -> str:
 def count(images: int) -> str:
     """So many images."""
     return "1 image" if images == 1 else f"{images:,} images"
+
+
+def saved(pruning: Pruning) -> float:
+    """Share of the multiplications that selectors save, the mean over the images."""
+    return 1 - pruning.macs_mean / pruning.macs_dense
 
 
 def run_name(report: Report) -> str:

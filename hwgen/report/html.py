@@ -10,15 +10,19 @@ from hwgen.report import tracks
 from hwgen.report.comparison import Comparison, Cycles, compare
 from hwgen.report.figures import (
     RESOURCE_NAMES,
+    count,
     figure,
     percent,
     rates,
     run_name,
+    saved,
     shares,
     signed_percent,
 )
 from hwgen.report.parts import PARTS
+from hwgen.report.pictures_page import strips
 from hwgen.report.schema import InstructionReport, Report, Resources
+from hwgen.report.token_plots import histograms, scatter
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def html(report: Report) -> bytes:
     parts = [part for part in PARTS if part in made]
     styles = {part: f"c{index % 8}" for index, part in enumerate(parts)}
     total = compared.total.known
+    pruned = report.pruning
     return render(
         "report/report.html.j2",
         report=report,
@@ -84,6 +89,12 @@ def html(report: Report) -> bytes:
         waiting=_waiting(compared),
         resources=_resource_bars(report),
         modules=report.resources.modules,
+        pruned=pruned,
+        saved=percent(saved(pruned)) if pruned else "",
+        strips=strips(pruned, report.batch) if pruned else (),
+        histograms=histograms(pruned) if pruned else None,
+        scatter=scatter(report, pruned) if pruned else None,
+        images=count(pruned.images) if pruned else "",
         rows=[
             _row(item, cycles, total)
             for item, cycles in zip(report.instructions, compared.instructions, strict=True)

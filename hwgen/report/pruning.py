@@ -13,6 +13,7 @@ from hwgen.estimate.timing import Timing
 from hwgen.golden.selections import Selection, Stage, of_selector, rows_written, stages
 from hwgen.program.program import Program
 from hwgen.report.parts import SELECTOR
+from hwgen.report.pictures import MOST_PICTURES, picture
 from hwgen.report.schema import (
     InstructionReport,
     KeptPatches,
@@ -39,27 +40,29 @@ def pruning(
     program: Program,
     timing: Timing,
     runs: Sequence[Run],
-    images: int,
+    images: np.ndarray,
     instructions: Sequence[InstructionReport],
     macs_of: MacsOf,
+    macs_dense: int,
     *,
     real: bool,
 ) -> Pruning | None:
     """What the selectors of a program did in ``runs``; None where it has none.
 
     Args:
-        images: how many there were; the last run may have been filled up.
+        images: uint8 (images, height, width, channels); the last run may have been filled up.
         instructions: of the report, with the cycles of the run it shows.
+        macs_dense: multiplications of an image without the selectors.
         real: whether the images were given.
     """
-    found = _stages(program, runs, images)
+    found = _stages(program, runs, len(images))
     if not found:
         return None
     cycles = run_cycles(program, timing, runs)
     side = program.input
     names = dict.fromkeys(stage.selector for stage in found)
     return Pruning(
-        images=images,
+        images=len(images),
         real=real,
         grid=(side.height // side.patch, side.width // side.patch),
         selectors=tuple(
@@ -67,6 +70,7 @@ def pruning(
             for name in names
         ),
         macs_mean=_macs(found, macs_of),
+        macs_dense=macs_dense,
         cycles_mean=float(np.mean([run.predicted for run in cycles])),
         cycles_most=estimate_cycles(program, timing).total,
         runs=cycles,
@@ -74,8 +78,9 @@ def pruning(
             KeptPatches(
                 image=image,
                 patches=tuple(_digits(s.patches) for s in found if s.image == image),
+                picture=picture(pixels) if real and image < MOST_PICTURES else None,
             )
-            for image in range(min(images, MOST_IMAGES))
+            for image, pixels in enumerate(images[:MOST_IMAGES])
         ),
     )
 

@@ -137,6 +137,11 @@ class KeptPatches(_Part):
         description="For each selector a string of hexadecimal digits: a bit for each patch in "
         "row-major order, the first patch the highest bit, zeros behind the last one."
     )
+    picture: str | None = Field(
+        default=None,
+        description="The image, 112 pixels a side at most: a PNG file in base64. Of the first 8 "
+        "images; null: another one, or random pixels.",
+    )
 
 
 class Pruning(_Part):
@@ -149,6 +154,7 @@ class Pruning(_Part):
     macs_mean: float = Field(
         description="Multiplications of one image, the mean over all, padding not counted."
     )
+    macs_dense: int = Field(description="Multiplications of one image without the selectors.")
     cycles_mean: float = Field(description="Mean of the predicted cycles of `runs`.")
     cycles_most: int = Field(
         description="Predicted cycles of a run in which selectors keep as many rows as they may."

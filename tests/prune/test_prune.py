@@ -7,14 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import hwgen
 from hwgen.data_files import Data
 from hwgen.errors import DataError
 from hwgen.frontend import load
+from hwgen.golden.interpreter import Interpreter
 from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Graph, TokenSelector
 from hwgen.prune.latency import LatencyTable
 from hwgen.prune.plan import Request
 from hwgen.prune.prune import macs_of_images, prune
+from hwgen.prune.qat_training import IntegerTraining
 from hwgen.prune.training import Training
 
 TRAINING = Training(keep=(), epochs=3, batch=16, warm_up=20)
@@ -58,6 +61,26 @@ def test_a_schedule_is_searched_for_and_kept(
     again: list[str] = []
     prune(tiny, data, data, request, TRAINING, table, output, resume=True, log=again.append)
     assert not any("held-out" in line for line in again)
+
+
+def test_training_goes_on_in_integers(
+    tiny: Graph, data: Data, table: LatencyTable, tmp_path: Path
+) -> None:
+    output = tmp_path / "pruned.onnx"
+    request = Request(selectors=(2,), keep=(0.5,))
+    integers = IntegerTraining(epochs=1, lr=1e-4)
+    result = prune(tiny, data, data, request, TRAINING, table, output, integers=integers)
+    resumed = prune(
+        tiny, data, data, request, TRAINING, table, output, integers=integers, resume=True
+    )
+    assert (result.pruned.correct == resumed.pruned.correct).all()
+    # What was tested is what the accelerator computes.
+    program = hwgen.build(output).program
+    assert data.labels is not None
+    beats = program.input.pack(data.images, program.engine.lanes)
+    words = program.output.unpack(Interpreter(program).run_all(beats))
+    classes = words.reshape(len(data), -1).argmax(1)
+    assert (classes == data.labels).tolist() == result.pruned.correct.tolist()
 
 
 def test_macs_follow_the_tokens(tiny: Graph) -> None:

@@ -61,6 +61,7 @@ def test_predictions_are_those_of_the_rows_of_a_run(design: Design, found: Pruni
     # A network with fewer tokens has less to do.
     dense = build("preset:fashion-vit", calibration=IMAGES[:1]).summary
     assert found.macs_mean < 0.7 * dense.macs
+    assert found.macs_dense == dense.macs
     assert design.summary.cycles.predicted < 0.8 * dense.cycles.predicted
     assert dense.pruning is None
 
@@ -83,7 +84,7 @@ def test_few_runs_and_images_are_listed(design: Design, monkeypatch: pytest.Monk
     program = design.program
     runs = selections(program, program.input.pack(IMAGES, program.engine.lanes))
     seen = pruning(
-        program, Timing(), runs, len(IMAGES), design.summary.instructions, sum, real=False
+        program, Timing(), runs, IMAGES, design.summary.instructions, sum, 1, real=False
     )
     assert seen is not None
     assert (len(seen.runs), len(seen.kept), seen.images) == (3, MOST_IMAGES, 20)
