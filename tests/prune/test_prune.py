@@ -75,7 +75,7 @@ def test_training_goes_on_in_integers(
     )
     assert (result.pruned.correct == resumed.pruned.correct).all()
     # What was tested is what the accelerator computes.
-    program = hwgen.build(output).program
+    program = hwgen.build(output, calibration=data).program
     assert data.labels is not None
     beats = program.input.pack(data.images, program.engine.lanes)
     words = program.output.unpack(Interpreter(program).run_all(beats))
