@@ -202,7 +202,6 @@ module issuer
 
   // ---- What they leave behind ------------------------------------------------------------------
   assign work_settled = until_last[BUFFER_WORK[2:0]] == '0;
-  assign table_free = until_free == '0;
   assign value_settled = until_last[BUFFER_VALUE[2:0]] == '0;
   assign all_settled = until_last == '0 && !active;
 
@@ -231,8 +230,10 @@ module issuer
 
     // The last of it that a row needs is the ratio that it takes to the epilogue.
     if (until_free != '0) until_free <= until_free - 1'b1;
+    table_free <= until_free <= time_t'(1);
     if (row_valid && current.kind == ITEM_PASS && current.source == SOURCE_SCORES) begin
       until_free <= time_t'(epilogue_at(LANES));
+      table_free <= 1'b0;
     end
 
     if (start) since_start <= 3'd1;
@@ -254,6 +255,7 @@ module issuer
       until_gelu <= '0;
       until_mean <= '0;
       until_free <= '0;
+      table_free <= 1'b1;
     end
   end
 

@@ -82,11 +82,11 @@ def token_selection(engine: EngineConfig) -> Usage:
     """
     heads = most_heads(engine.lanes)
     decision = Usage(lut=153, ff=174) * heads + Usage(lut=1200, ff=1320)
-    return decision + Usage(lut=29, ff=43) * engine.lanes
+    return decision + Usage(lut=45, ff=43) * engine.lanes
 
 
 def row_pipeline(engine: EngineConfig) -> Usage:
     """What takes a row from unit to unit: delays in shift registers, multiplexers, the adders of
     the accumulators, the output queue.
     """
-    return Usage(lut=171, ff=43) * engine.lanes + Usage(lut=370, ff=300)
+    return Usage(lut=171, ff=124) * engine.lanes + Usage(lut=500, ff=400)

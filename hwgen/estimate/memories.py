@@ -68,5 +68,7 @@ def memory_ports(engine: EngineConfig) -> Usage:
 
 
 def control(engine: EngineConfig) -> Usage:
-    """Registers, start and watchdog, sequencer, issuer and their queues in LUTs."""
-    return Usage(lut=3, ff=4) * engine.lanes + Usage(lut=3050, ff=2780, dsp=1)
+    """Registers, start and watchdog, sequencer, issuer and their queues in LUTs; a table of the
+    reciprocals of row counts.
+    """
+    return Usage(lut=3, ff=4) * engine.lanes + Usage(lut=4600, ff=3440, dsp=1, bram36=1)

@@ -9,9 +9,9 @@ import numpy as np
 
 from hwgen.report.schema import Pruning, Report, RunCycles, SelectorReport
 
-WIDTH, LEFT, RIGHT = 500.0, 46.0, 12.0
+WIDTH, LEFT, RIGHT = 500.0, 54.0, 12.0
 """Of a plot, and the margins beside its axes; numbers stand in the left one."""
-TOP, BAND, AXIS = 26.0, 58.0, 34.0
+TOP, BAND, AXIS = 32.0, 78.0, 34.0
 """Heights of a histogram's name, of its bars, and of the axis below all of them."""
 HEIGHT = 250.0
 """Of the plot of cycles, without its axis."""
@@ -134,7 +134,7 @@ def _histogram(
     return Histogram(
         name=f"before {selector.block}",
         style=style,
-        name_y=top + 12,
+        name_y=top + 20,
         top=top + TOP,
         base=base,
         most=highest,

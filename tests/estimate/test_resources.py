@@ -86,7 +86,7 @@ def test_refusal_of_memory_names_the_depth() -> None:
     with pytest.raises(FitError) as caught:
         fit(resources, load_board("zcu102").usable, "zcu102")
     assert str(caught.value) == (
-        "The engine does not fit zcu102: it needs 926 36 Kb block RAMs and may take 880. The "
+        "The engine does not fit zcu102: it needs 927 36 Kb block RAMs and may take 880. The "
         "largest users are prefetch_buffer 480, residual_buffer 171, work_buffer 145. Lower "
         "engine.prefetch_depth or engine.residual_depth or engine.work_depth, or choose a larger "
         "board."

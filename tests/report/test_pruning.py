@@ -83,9 +83,7 @@ def test_few_runs_and_images_are_listed(design: Design, monkeypatch: pytest.Monk
     monkeypatch.setattr("hwgen.report.pruning.MOST_RUNS", 3)
     program = design.program
     runs = selections(program, program.input.pack(IMAGES, program.engine.lanes))
-    seen = pruning(
-        program, Timing(), runs, IMAGES, design.summary.instructions, sum, 1, real=False
-    )
+    seen = pruning(program, Timing(), runs, IMAGES, design.summary.instructions, sum, 1, real=False)
     assert seen is not None
     assert (len(seen.runs), len(seen.kept), seen.images) == (3, MOST_IMAGES, 20)
     assert sum(count.images for count in seen.selectors[0].counts) == 20

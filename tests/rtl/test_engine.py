@@ -59,3 +59,20 @@ def test_whole_networks_from_memory_to_memory() -> None:
     assert _measure(hwgen.build("preset:deit-tiny")) < 340_000
     short = hwgen.build("preset:deit-tiny", config=Config(class_token_only=True))
     assert _measure(short) < 320_000
+
+
+def test_networks_that_select_tokens_from_memory_to_memory() -> None:
+    data = Path(hwgen.__file__).parent / "data"
+    fashion = hwgen.build(
+        data / "fashion_vit_pruned.onnx", calibration=data / "fashion_calibration.npz"
+    )
+    found = fashion.verify("rtl", data / "fashion_test.npz", images=6).rtl
+    assert found is not None
+    # Images keep different tokens, and cycles follow.
+    cycles = {run.rows: run.measured for run in found.runs}
+    assert len(cycles) > 1 and max(cycles.values()) == found.slowest < 45_000
+    tiny = hwgen.build("preset:deit-tiny@4:0.70,7:0.39,10:0.21")
+    # HeatViT's keep ratios: 1,463 images/s at 300 MHz.
+    assert _measure(tiny) <= 205_000
+    pruning = tiny.summary.pruning
+    assert pruning is not None and sum(one.share for one in pruning.selectors) <= 0.03

@@ -168,8 +168,10 @@ class Neighbours(Writer):
         self.held.clear()
         depth = self.engine.residual_depth
         rows, slices = self.rows(), self.integer(1, 3)
+        everything = self.integer(0, 3) == 0  # stays: one row more than an engine's products have
+        rows = self.engine.max_rows if everything else rows
         fields = self.decision(rows, rows)
-        if self.integer(0, 3) == 0:
+        if everything:
             fields |= {"prefix": rows, "packages": 0, "package": 1}
         most = rows + fields["package"]
         made = {}
