@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draws docs/images/pruning.png from the shipped pruned model: ``python docs/pruning_picture.py``."""
+"""Draws docs/images/pruning.png with the shipped model: ``python docs/pruning_picture.py``."""
 
 from importlib.resources import as_file, files
 from pathlib import Path

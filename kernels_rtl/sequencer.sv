@@ -366,25 +366,27 @@ module sequencer
   };
 
   // ---- Items, tiles ----------------------------------------------------------------------------
+  // Fills look at what has begun: they must not overtake an item that writes their tile. No item of
+  // the attention itself does, so that SOFTMAX waits for keys.
+  assign fill_valid = item_ready && load_ready && fill_ready
+      && (state == SCORES || (state == VALUES && begun(since_value)));
+
   always_comb begin
     unique case (state)
-      MEASURE, NORMALISE, TILE_AGAIN, SELECT: ready = item_ready;
-      TILE_MEAN, PACKAGE: ready = item_ready && ratio_ready;
-      // Fills look at what has begun: they must not overtake an item that writes their tile. No
-      // item of the attention itself does.
+      MEASURE, NORMALISE, TILE_AGAIN, SELECT: item_valid = item_ready;
+      TILE_MEAN, PACKAGE: item_valid = item_ready && ratio_ready;
+      TILES: item_valid = item_ready && load_ready;
+      default: item_valid = fill_valid;
+    endcase
+    unique case (state)
       SOFTMAX: ready = table_free && begun(since_scores) && begun(since_work);
-      TILES: ready = item_ready && load_ready;
-      SCORES: ready = item_ready && load_ready && fill_ready;
-      VALUES: ready = item_ready && load_ready && fill_ready && begun(since_value);
       LOAD_BEGIN: ready = load_ready && everything_idle;
       DISCARD: ready = load_ready && everything_idle && beats != '0;
-      default: ready = 1'b0;
+      default: ready = item_valid;
     endcase
   end
-  assign item_valid = ready && state != LOAD_BEGIN && state != DISCARD && state != SOFTMAX;
   assign load_valid = ready && (state == TILES || state == SCORES || state == VALUES
       || state == LOAD_BEGIN || state == DISCARD);
-  assign fill_valid = ready && (state == SCORES || state == VALUES);
 
   always_comb begin
     item = '0;

@@ -12,7 +12,15 @@ from pathlib import Path
 from hwgen.errors import ConfigError, DataError
 from hwgen.prune.insert import FEATURES, Package, check_blocks
 from hwgen.prune.latency import LatencyTable
-from hwgen.prune.schedule import Stage, check_stages, for_target, milliseconds, reachable
+from hwgen.prune.schedule import (
+    Stage,
+    check_stages,
+    check_target,
+    for_target,
+    milliseconds,
+    reachable,
+    searched,
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,7 @@ def fixed_stages(
                 "Nothing says how far to prune. Give a target latency (--target-latency MS), or "
                 "blocks and keep ratios (--selectors 3,5 --keep 0.45,0.25)."
             )
+        check_target(table, searched(table), request.target_ms)
         return None
     check_blocks(model, request.selectors, depth, first=2)
     if not request.keep:

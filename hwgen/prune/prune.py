@@ -16,7 +16,8 @@ from hwgen.errors import DataError
 from hwgen.frontend.write import write_onnx
 from hwgen.ir.blocks import blocks
 from hwgen.ir.count import macs
-from hwgen.ir.graph import Graph, Op, TokenSelector
+from hwgen.ir.graph import Graph, Op, SelectTokens
+from hwgen.passes import canonicalise
 from hwgen.progress import Progress, silent
 from hwgen.prune.evaluation import Evaluation, evaluate_network
 from hwgen.prune.insert import insert_selectors
@@ -38,8 +39,8 @@ Log = Callable[[str], None]
 class Pruned:
     """What came of it: the model before and after, on the test images.
 
-    ``dense_macs`` and ``macs`` (images,) are multiplications of an image with all that the
-    hardware computes; ``dense_ms`` and ``ms`` are latencies by the table.
+    ``dense_macs`` and ``macs`` (images,) are multiplications of an image in the accelerator;
+    ``dense_ms`` and ``ms`` are latencies by the table.
     """
 
     stages: tuple[Stage, ...]
@@ -114,7 +115,7 @@ def prune(
         if state.is_main_process:
             integer.write_onnx(output)
     counts = macs_of_images(trained, pruned.tokens)
-    before = macs(graph, single_rows(graph))
+    before = int(macs_of_images(graph, np.zeros((1, 0), int))[0])
     log(
         f"pruned: test top-1 {100 * pruned.accuracy:.2f} % of {len(test)} images, tokens kept "
         f"{', '.join(f'{count:.1f}' for count in pruned.tokens.mean(0))}, "
@@ -133,18 +134,19 @@ def prune(
 
 
 def macs_of_images(graph: Graph, tokens: np.ndarray) -> np.ndarray:
-    """Multiplications (images,) of images that keep ``tokens`` (images, selectors)."""
-    selectors = [op for op in graph.ops if isinstance(op, TokenSelector)]
-    single = single_rows(graph)
-    more = np.array(
-        [op.prefix + 1 + (op.packages if op.package == "kept" else 0) for op in selectors]
-    )
+    """Multiplications (images,) in the accelerator of images that keep ``tokens`` (images,
+    selectors)."""
+    canonical = canonicalise(graph)
+    single = single_rows(canonical)
+    selections = [op for op in canonical.ops if isinstance(op, SelectTokens)]
+    # Class tokens and package tokens.
+    more = [op.prefix + 1 + (op.packages if op.package == "kept" else 0) for op in selections]
 
     @cache
     def count(rows: tuple[int, ...]) -> int:
-        return macs(graph, single, rows)
+        return macs(canonical, single, rows)
 
-    return np.array([count(tuple(map(int, row))) for row in tokens + more])
+    return np.array([count(tuple(map(int, row))) for row in tokens + np.array(more, int)])
 
 
 def _check_data(graph: Graph, data: Data, name: str) -> None:

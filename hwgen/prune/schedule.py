@@ -73,9 +73,14 @@ def reachable(table: LatencyTable, blocks: Sequence[int]) -> tuple[float, float]
 def check_target(table: LatencyTable, blocks: Sequence[int], target_ms: float) -> None:
     """Raises ConfigError when ``target_ms`` cannot be reached, or is no aim at all."""
     shortest, dense = reachable(table, blocks)
-    where = ", ".join(map(str, blocks))
+    where = f"block{'s' if len(blocks) > 1 else ''} {', '.join(map(str, blocks))}"
+    if shortest >= dense:
+        raise ConfigError(
+            f"Selectors in front of {where} of '{table.model}' take longer than they save: "
+            f"{shortest:.4g} ms at least, {dense:.4g} ms unpruned. Give fewer, or earlier blocks."
+        )
     reach = (
-        f"With selectors in front of blocks {where}, '{table.model}' on {table.board} at "
+        f"With selectors in front of {where}, '{table.model}' on {table.board} at "
         f"{table.clock_mhz:g} MHz reaches {shortest:.4g} ms (keep ratio {table.least_ratio:g}) to "
         f"{dense:.4g} ms (unpruned)"
     )
@@ -88,6 +93,11 @@ def check_target(table: LatencyTable, blocks: Sequence[int], target_ms: float) -
         raise ConfigError(
             f"The target latency of {target_ms:g} ms needs no pruning. {reach}. Give a shorter one."
         )
+
+
+def searched(table: LatencyTable, first_block: int = FIRST_BLOCK) -> range:
+    """The blocks that ``search`` puts selectors in front of."""
+    return range(min(first_block, table.blocks), table.blocks + 1)
 
 
 def for_target(table: LatencyTable, blocks: Sequence[int], target_ms: float) -> tuple[Stage, ...]:
@@ -128,7 +138,7 @@ def search(
     Raises ConfigError as ``check_target`` does.
     """
     first = min(first_block, table.blocks)
-    check_target(table, range(first, table.blocks + 1), target_ms)
+    check_target(table, searched(table, first_block), target_ms)
     stages: tuple[Stage, ...] = ()
     for block in range(table.blocks, first - 1, -1):
         limit = stages[0].keep if stages else table.least_ratio
@@ -158,7 +168,7 @@ def search(
     )
     blocks = [stage.block for stage in merged(stages, similar)] or [first]
     if target_ms < reachable(table, blocks)[0]:
-        blocks = list(range(first, table.blocks + 1))
+        blocks = list(searched(table, first_block))
     return merged(for_target(table, blocks, target_ms), similar)
 
 

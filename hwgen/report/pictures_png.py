@@ -63,7 +63,9 @@ def _card(
         count, panel = rows * columns, image
         if stage:
             left_over = patches(kept.patches[stage - 1], pruning.grid)
-            mask = Image.fromarray(left_over).convert("L").resize(image.size, Image.Resampling.NEAREST)
+            mask = (
+                Image.fromarray(left_over).convert("L").resize(image.size, Image.Resampling.NEAREST)
+            )
             count, panel = int(left_over.sum()), Image.composite(image, faded, mask)
         draw.text((x, top + 8), name, _SOFT if stage else _INK, _font(13))
         page.paste(panel, (x, y))

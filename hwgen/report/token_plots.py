@@ -158,12 +158,13 @@ def scatter(report: Report, pruning: Pruning) -> Scatter | None:
     if not predicted:
         return None
     batch = report.batch
-    most_tokens = max(tokens for tokens, _ in (*predicted, *measured)) * 1.08
-    most_cycles = max(cycles for _, cycles in (*predicted, *measured)) / batch * 1.1
+    points = (*predicted, *measured)
+    least_x, most_x = _window([tokens for tokens, _ in points])
+    least_y, most_y = _window([cycles / batch for _, cycles in points])
 
     def place(tokens: float, cycles: float) -> tuple[float, float]:
-        x = LEFT + tokens / most_tokens * (WIDTH - LEFT - RIGHT)
-        return x, HEIGHT - cycles / most_cycles * (HEIGHT - TOP)
+        x = LEFT + (tokens - least_x) / (most_x - least_x) * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - (cycles - least_y) / (most_y - least_y) * (HEIGHT - TOP)
 
     def dots(points: Sequence[tuple[float, int]], how: str) -> tuple[Dot, ...]:
         # Runs of the same tokens and cycles lie on each other: one dot says it.
@@ -189,8 +190,8 @@ def scatter(report: Report, pruning: Pruning) -> Scatter | None:
         dots(measured, "measured"),
         line,
         slope,
-        tuple((place(n, 0)[0], f"{n:,}") for n in _round(most_tokens)),
-        tuple((place(0, n)[1], _thousands(n)) for n in _round(most_cycles)),
+        tuple((place(n, 0)[0], f"{n:,}") for n in _round(most_x, least_x)),
+        tuple((place(0, n)[1], _thousands(n)) for n in _round(most_y, least_y)),
     )
 
 
@@ -206,11 +207,17 @@ def _tokens(report: Report, pruning: Pruning, run: RunCycles) -> float:
     return total / len(names) / report.batch
 
 
-def _round(most: float) -> range:
-    """Round numbers from 0 to ``most``."""
+def _window(values: Sequence[float]) -> tuple[float, float]:
+    """Where an axis begins and ends: room around the values, and all of it above 0."""
+    room = max((max(values) - min(values)) / 5, max(values) / 20)
+    return max(min(values) - room, 0.0), max(values) + room
+
+
+def _round(most: float, least: float = 0.0) -> range:
+    """Round numbers from ``least`` to ``most``."""
     steps = (factor * 10**power for power in range(12) for factor in (1, 2, 5))
-    step = next(step for step in steps if most <= step * MOST_TICKS)
-    return range(0, int(most) + 1, step)
+    step = next(step for step in steps if most - least <= step * MOST_TICKS)
+    return range(-int(-least // step) * step, int(most) + 1, step)
 
 
 def _thousands(cycles: int) -> str:

@@ -12,6 +12,7 @@ from typer.testing import Result
 
 from hwgen.frontend.write import write_onnx
 from hwgen.presets import VitShape, vit
+from hwgen.prune.latency import LatencyTable
 
 Run = Callable[..., Result]
 
@@ -67,17 +68,28 @@ def test_a_model_is_pruned_and_a_run_resumed(prune: Run, run: Run, tmp_path: Pat
     assert "step 10/10" in log
 
 
-def test_ratios_follow_from_a_target_and_a_table(
-    prune: Run, run: Run, inputs: Path, tmp_path: Path
-) -> None:
-    table = tmp_path / "latency.json"
-    model = inputs / "model.onnx"
-    keep = ("--level", "model", "--keep", "1,0.5,0.25")
-    made = run("latency-table", model, *keep, "-o", table)
-    assert made.exit_code == 0, made.output
-    message = error(prune("--selectors", 3, "--target-latency", 1e-6, "--table", table))
-    assert "is below what is reachable" in message
-    assert "(keep ratio 0.25) to" in message
+def test_ratios_follow_from_a_target_and_a_table(prune: Run, tmp_path: Path) -> None:
+    path = tmp_path / "latency.json"
+    table = LatencyTable(
+        model="model",
+        board="zcu102",
+        clock_mhz=1,
+        batch=1,
+        keep_ratios=(1, 0.25),
+        outside_cycles=50,
+        block_cycles=((100, 25),) * 4,
+        selector_cycles=((10, 2.5),) * 4,
+    )
+    table.save(path)
+    words = ("--selectors", 3, "--table", path, "--batch", 10, "--epochs", 1, "--warm-up", 0)
+    done = prune(*words, "--target-latency", 0.36)
+    assert done.exit_code == 0, done.output
+    log = (tmp_path / "pruned.log").read_text()
+    assert "selector in front of block 3 is to keep 0.500" in log
+    assert "predicted: 0.36 ms, 0.45 unpruned" in log
+    for blocks in ((), ("--selectors", 3)):
+        words = (*blocks, "--table", path, "--target-latency", 0.2, "--resume")
+        assert "0.2 ms is below what is reachable" in error(prune(*words))
 
 
 @pytest.mark.parametrize(

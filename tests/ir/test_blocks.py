@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hwgen.errors import ModelError
-from hwgen.ir.blocks import Block, blocks, with_selectors
+from hwgen.ir.blocks import Block, blocks, with_selectors, without_selectors
 from hwgen.ir.graph import Gelu, Graph, LayerNorm, TokenSelector, inputs_of
 from hwgen.keep_ratios import random_selector
 from hwgen.presets import VitShape, vit
@@ -75,6 +75,14 @@ def test_a_selector_of_another_size() -> None:
         match=r"^small: the token selector for block 3 does not fit: its gamma has shape \(24,\)",
     ):
         with_selectors(GRAPH, {3: other})
+
+
+def test_selectors_are_taken_out_again() -> None:
+    graph = with_selectors(GRAPH, {2: selector(), 3: selector()})
+    for found in (without_selectors(graph), without_selectors(GRAPH)):
+        assert [(type(op), op.name, inputs_of(op), op.output) for op in found.ops] == [
+            (type(op), op.name, inputs_of(op), op.output) for op in GRAPH.ops
+        ]
 
 
 def test_a_graph_that_has_selectors() -> None:

@@ -41,6 +41,12 @@ def test_targets_beyond_reach_state_the_range(table: LatencyTable) -> None:
         for_target(table, [3], 0.5)
 
 
+def test_selectors_that_cost_more_than_they_save_are_refused(table: LatencyTable) -> None:
+    heavy = table.model_copy(update={"selector_cycles": ((500.0,) * 4,) * 4})
+    with pytest.raises(ConfigError, match=r"longer than they save: 0\.875 ms at least, 0\.45 ms"):
+        for_target(heavy, [4], 0.4)
+
+
 @pytest.mark.parametrize("keep", [0.0, -0.5, 1.01])
 def test_ratios_outside_0_to_1_are_refused(keep: float) -> None:
     with pytest.raises(ConfigError, match="above 0 and at most 1"):

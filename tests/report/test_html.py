@@ -2,8 +2,10 @@
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
+from hwgen.design import build
 from hwgen.report.html import html
 from hwgen.report.schema import CsimResult, Fidelity, Report, Resources, Verification
 
@@ -41,6 +43,21 @@ def test_the_page_of_a_measured_design_is_well_formed_too(measured: Report) -> N
     assert not checker.open
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
     assert html(measured).decode() == page
+
+
+def test_the_page_of_a_pruned_design_is_well_formed_too() -> None:
+    images = np.random.default_rng(5).integers(0, 256, (2, 28, 28, 1), np.uint8)
+    page = html(build("preset:fashion-vit@3:0.6,5:0.3", calibration=images).summary).decode()
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+
+
+def test_a_network_that_keeps_every_token_says_nothing_of_pruning(report: Report) -> None:
+    page = html(report).decode()
+    for word in ("pruning</h2>", "token selector", 'class="plot"', "base64"):
+        assert word not in page
 
 
 def test_measured_cycles_come_first_and_the_prediction_beside_them(measured: Report) -> None:
