@@ -44,7 +44,8 @@ module issuer
   localparam int AFTER_WRITE = after_write(LANES);
   localparam int AFTER_MAXIMUM = after_maximum(LANES);
   localparam int AFTER_STATISTICS = after_statistics(LANES);
-  localparam int FOUND = 3;  // cycles from a row to one behind it, if no counter is waited for
+  localparam int FOUND = 3;  // a row comes so much later than its counter says: it starts from the
+                             // next cycle, and to find that an item may start takes two
   localparam int TIME_BITS = $clog2(AFTER_STATISTICS + AFTER_MAXIMUM + 2);
 
   typedef logic [TIME_BITS-1:0] time_t;

@@ -385,8 +385,8 @@ module sequencer
       default: ready = item_valid;
     endcase
   end
-  assign load_valid = ready && (state == TILES || state == SCORES || state == VALUES
-      || state == LOAD_BEGIN || state == DISCARD);
+  assign load_valid = fill_valid || (state == TILES && item_ready && load_ready)
+      || (load_ready && everything_idle && (state == LOAD_BEGIN || (state == DISCARD && beats != '0)));
 
   always_comb begin
     item = '0;

@@ -105,7 +105,8 @@ class Bench:
         start_clock(dut)
         for name in (
             "work_write", "value_write", "fill_valid", "load_valid", "beat_valid", "tile_taken",
-            "swap_soon", "channel_swap", "beats_plenty", "work_settled", "value_settled", "row_address",
+            "swap_soon", "channel_swap", "beats_plenty", "work_settled", "value_settled",
+            "row_address",
         ):  # fmt: skip
             getattr(dut, name).value = 0
         dut.reset.value = 1

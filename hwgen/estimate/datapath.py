@@ -77,8 +77,8 @@ def softmax(engine: EngineConfig) -> Usage:
 def token_selection(engine: EngineConfig) -> Usage:
     """Decision over rows, and the sums that means are made of.
 
-    A head has two sigmoids, its share of the products, and a place in the adder trees, which take as
-    many heads as there can be.
+    A head has two sigmoids, its share of the products, and a place in the adder trees, which take
+    as many heads as there can be.
     """
     heads = most_heads(engine.lanes)
     decision = Usage(lut=153, ff=174) * heads + Usage(lut=1200, ff=1320)
