@@ -34,8 +34,7 @@ module sequencer
     output logic  load_valid,
     input  logic  load_ready,
     output load_order_t load,
-    output logic  fill_valid,
-    input  logic  fill_ready,
+    output logic  fill_valid,  // with its load: where that fits in a queue, this does, too
     output fill_t fill,
 
     input logic everything_idle,  // a cycle ago: queues empty, nothing under way
@@ -368,7 +367,7 @@ module sequencer
   // ---- Items, tiles ----------------------------------------------------------------------------
   // Fills look at what has begun: they must not overtake an item that writes their tile. No item of
   // the attention itself does, so that SOFTMAX waits for keys.
-  assign fill_valid = item_ready && load_ready && fill_ready
+  assign fill_valid = item_ready && load_ready
       && (state == SCORES || (state == VALUES && begun(since_value)));
 
   always_comb begin
@@ -386,7 +385,8 @@ module sequencer
     endcase
   end
   assign load_valid = fill_valid || (state == TILES && item_ready && load_ready)
-      || (load_ready && everything_idle && (state == LOAD_BEGIN || (state == DISCARD && beats != '0)));
+      || (load_ready && everything_idle
+          && (state == LOAD_BEGIN || (state == DISCARD && beats != '0)));
 
   always_comb begin
     item = '0;

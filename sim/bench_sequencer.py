@@ -371,7 +371,7 @@ class Bench:
         start_clock(dut)
         for name in (
             "instruction_valid", "instruction_error", "instruction_last", "item_ready",
-            "load_ready", "fill_ready", "selection_valid",
+            "load_ready", "selection_valid",
         ):  # fmt: skip
             getattr(dut, name).value = 0
         dut.everything_idle.value = 1
@@ -400,7 +400,7 @@ class Bench:
         ports = (
             (dut.item_valid, dut.item_ready, dut.item, struct("item_t"), streams.items),
             (dut.load_valid, dut.load_ready, dut.load, struct("load_order_t"), streams.loads),
-            (dut.fill_valid, dut.fill_ready, dut.fill, struct("fill_t"), streams.fills),
+            (dut.fill_valid, dut.load_ready, dut.fill, struct("fill_t"), streams.fills),
         )
         # The last one carries the reason why there is no other.
         waiting = deque(
