@@ -33,7 +33,7 @@ def parse_keep_ratios(name: str, text: str) -> dict[int, float]:
     """
     found: list[tuple[int, float]] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*:\s*(-?\d+\.?\d*|-?\.\d+)\s*", part)
+        match = re.fullmatch(r"\s*([0-9]{1,9})\s*:\s*(-?[0-9]+\.?[0-9]*|-?\.[0-9]+)\s*", part)
         if match is None:
             raise ModelError(
                 f"{name}: '{part}' is not BLOCK:RATIO. After '@' stand the blocks that a token "

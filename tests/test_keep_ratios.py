@@ -92,6 +92,8 @@ def test_the_form(text: str, ratios: dict[int, float]) -> None:
         ("@4:half", "'4:half' is not BLOCK:RATIO"),
         ("@4:nan", "'4:nan' is not BLOCK:RATIO"),
         ("@x:0.7", "'x:0.7' is not BLOCK:RATIO"),
+        (f"@{'9' * 5000}:0.7", "is not BLOCK:RATIO"),
+        ("@\u0664:0.5", "is not BLOCK:RATIO"),
         ("@4:0.5@5:0.4", "'4:0.5@5:0.4' is not BLOCK:RATIO"),
         ("@5:0.5,4:0.4", "block 4 comes after block 5; name the blocks in rising order"),
         ("@4:0.5,4:0.4", "block 4 comes after block 4; name the blocks in rising order"),

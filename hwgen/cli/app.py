@@ -285,7 +285,9 @@ def prune(
     ],
     target_latency: Annotated[
         float | None,
-        typer.Option("--target-latency", metavar="MS", help="Milliseconds an image may take."),
+        typer.Option(
+            "--target-latency", metavar="MS", min=0, help="Milliseconds an image may take."
+        ),
     ] = None,
     table: Annotated[
         Path | None,
@@ -310,39 +312,46 @@ def prune(
         typer.Option(help="merged: one package token at most. kept: one more for each selector."),
     ] = Package.MERGED,
     features: Annotated[
-        int, typer.Option(help="Local features a head of a selector.", show_default=True)
+        int, typer.Option(min=1, max=1024, help="Local features a head of a selector.")
     ] = 16,
     threshold: Annotated[float, typer.Option(help="Tokens with a higher score stay.")] = 0.5,
     max_drop: Annotated[
-        float, typer.Option(help="Percent of accuracy that the search for a schedule may lose.")
+        float,
+        typer.Option(
+            min=0, max=100, help="Percent of accuracy that the search for a schedule may lose."
+        ),
     ] = 0.5,
     search_steps: Annotated[
         int, typer.Option(min=1, help="Training steps for each candidate of the search.")
     ] = 100,
-    epochs: Annotated[float, typer.Option(min=0)] = 6.0,
+    epochs: Annotated[float, typer.Option(min=0, max=10_000)] = 6.0,
     batch: Annotated[int, typer.Option(min=1, help="Images of a training step.")] = 128,
     warm_up: Annotated[
         int, typer.Option(min=0, help="Steps in which the selectors alone are trained, first.")
     ] = 120,
-    lr: Annotated[float, typer.Option(min=0, help="Learning rate of the selectors.")] = 1e-3,
+    lr: Annotated[float, typer.Option(min=0, max=1, help="Learning rate of the selectors.")] = 1e-3,
     backbone_lr: Annotated[
-        float, typer.Option(min=0, help="Learning rate of all other weights, relative to --lr.")
+        float,
+        typer.Option(min=0, max=10, help="Learning rate of all other weights, relative to --lr."),
     ] = 0.15,
     mirror: Annotated[
         bool, typer.Option("--mirror", help="Mirror half of the training images.")
     ] = False,
     shift: Annotated[
-        int, typer.Option(min=0, help="Move training images by up to so many pixels.")
+        int, typer.Option(min=0, max=1024, help="Move training images by up to so many pixels.")
     ] = 0,
     precision: Annotated[
         Precision, typer.Option(help="Of matrix products in training; float32 with `no`.")
     ] = Precision.NO,
     qat_epochs: Annotated[
-        float, typer.Option(min=0, help="Epochs after that in the accelerator's integers.")
+        float,
+        typer.Option(min=0, max=10_000, help="Epochs after that in the accelerator's integers."),
     ] = 0.0,
-    qat_lr: Annotated[float, typer.Option(min=0, help="Learning rate of these.")] = 1e-4,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: torch's choice.")] = 0,
+    qat_lr: Annotated[float, typer.Option(min=0, max=1, help="Learning rate of these.")] = 1e-4,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1)] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="CPU threads; 0: torch's choice.")
+    ] = 0,
     board: Annotated[
         str | None, typer.Option("--board", help="Board of the predicted cycles.")
     ] = None,

@@ -31,6 +31,8 @@ def run(
             + ("it is a folder." if output.is_dir() else f"there is no folder {output.parent}.")
             + " Name a file in a folder that exists."
         )
+    if output.resolve() == Path(model).resolve():
+        raise OutputError(f"{output} is the model itself; name another file.")
     with progress() as update:
         table = latency_table(model, ratios, level, board, config, batch, update)
     table.save(output)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``hwgen prune``."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def run(
     resume: bool,
 ) -> None:
     """Prunes, and shows what was reached."""
-    _check_output(files.output, resume)
+    _check_output(files, resume)
     _check_torch()
     import torch
 
@@ -112,7 +113,10 @@ def run(
 def numbers(text: str | None, option: str) -> tuple[float, ...]:
     """The numbers of a list with commas; raises ConfigError where it is none."""
     try:
-        return tuple(float(word) for word in text.split(",")) if text else ()
+        found = tuple(float(word) for word in text.split(",")) if text else ()
+        if not all(map(math.isfinite, found)):
+            raise ValueError
+        return found
     except ValueError:
         raise ConfigError(
             f"{option} {text} is no list of numbers; put commas between them, as 3,5."
@@ -158,18 +162,29 @@ def show(result: "Pruned") -> Table:
     return shown
 
 
-def _check_output(output: Path, resume: bool) -> None:
-    if not output.parent.is_dir() or output.is_dir():
-        reason = "it is a folder" if output.is_dir() else f"there is no folder {output.parent}"
+def _check_output(files: Files, resume: bool) -> None:
+    output = files.output
+    reason = None
+    if output.is_dir():
+        reason = "it is a folder"
+    elif not output.parent.is_dir():
+        reason = f"there is no folder {output.parent}"
+    elif output.suffix != ".onnx":
+        reason = "its name does not end in .onnx"
+    if reason is not None:
         raise OutputError(
             f"{output} cannot be written: {reason}. Name an .onnx file in a folder that exists."
         )
+    if output.resolve() == Path(files.model).resolve():
+        raise OutputError(f"{output} is the model to prune; name another output.")
     checkpoint = output.with_suffix(".checkpoint.pt")
     if checkpoint.exists() and not resume:
         raise OutputError(
             f"{checkpoint} holds a run already. Add --resume to go on with it, name another "
             "output, or delete it."
         )
+    if output.exists() and not resume:
+        raise OutputError(f"{output} exists already. Name another output, or delete it.")
 
 
 def _check_torch() -> None:

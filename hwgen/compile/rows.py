@@ -19,6 +19,7 @@ from hwgen.ir.graph import (
     inputs_of,
 )
 from hwgen.ir.selections import selections
+from hwgen.ir.selector import most_rows
 
 
 def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
@@ -39,7 +40,7 @@ def row_counts(graph: Graph, patches: int, tokens: int) -> dict[str, int]:
             case TokenMean():
                 rows[op.output] = 1
             case SelectTokens():
-                rows[op.output] = _kept(op, rows[op.input])
+                rows[op.output] = most_rows(op, rows[op.input])
     return rows
 
 
@@ -55,13 +56,6 @@ def expected_rows(graph: Graph, rows: Mapping[str, int], images: np.ndarray) -> 
         name: means[selected[name] - 1] if name in selected and count > 1 else float(count)
         for name, count in rows.items()
     }
-
-
-def _kept(op: SelectTokens, rows: int) -> int:
-    """The most rows that a selection leaves, its package token with them."""
-    tokens = rows - op.prefix - op.packages
-    earlier = op.packages if op.package == "kept" else 0
-    return op.prefix + min(tokens, tokens if op.limit is None else op.limit) + earlier + 1
 
 
 def single_rows(graph: Graph) -> dict[str, int]:

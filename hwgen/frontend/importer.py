@@ -15,6 +15,7 @@ from hwgen.frontend.selector import check_batch
 from hwgen.frontend.translate import translate
 from hwgen.ir.evaluate import logits, selects_tokens
 from hwgen.ir.graph import Graph, ImageInput
+from hwgen.ir.rows import check_rows
 
 CLASSES_KEY = "hwgen.classes"
 """Metadata that names the classes."""
@@ -50,6 +51,7 @@ def load(
     check_batch(model, path)
     image = ImageInput("images", height, width, channels, chosen.mean, chosen.std)
     graph = translate(model, path.stem, image, batch, classes)
+    check_rows(graph)
     if check:
         check_against_reference(graph, FloatReference(path, graph.input))
     return graph

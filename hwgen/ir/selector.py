@@ -76,6 +76,8 @@ def fault(op: TokenSelector, rows: int, columns: int) -> str | None:
         return f"its {op.heads} heads do not divide {columns} columns"
     if not 0 <= op.threshold <= 1:
         return f"its threshold is {op.threshold:g}; scores are between 0 and 1"
+    if not 0 <= op.epsilon < np.inf:
+        return f"its epsilon is {op.epsilon:g}; it can be 0 or above"
     if min(op.prefix, op.packages) < 0 or op.prefix + op.packages > rows:
         return f"{op.prefix} class and {op.packages} package tokens do not fit its {rows} rows"
     heads, size = op.heads, columns // op.heads

@@ -17,13 +17,13 @@ from hwgen.ir.graph import (
     TakeToken,
     TokenMean,
     Tokens,
-    inputs_of,
 )
+from hwgen.ir.rows import check_rows
 
 
 def check_canonical(graph: Graph) -> None:
     """Raises ModelError unless every operation is one that the accelerator executes, and takes
-    rows of which it is known where they are.
+    rows as ``check_rows`` wants it.
     """
     left = [op for op in graph.ops if not isinstance(op, _CANONICAL)]
     if left:
@@ -31,7 +31,7 @@ def check_canonical(graph: Graph) -> None:
         raise ModelError(
             "\n".join([f"{graph.name}: hwgen cannot fuse {len(left)} operations:", *lines])
         )
-    _check_taken_rows(graph)
+    check_rows(graph)
 
 
 _CANONICAL = (
@@ -43,26 +43,6 @@ _CANONICAL = (
     TokenMean,
     SelectTokens,
 )
-
-
-def _check_taken_rows(graph: Graph) -> None:
-    """Behind a token selector, only the class tokens are still where they were."""
-    fixed: dict[str, int] = {}
-    for op in graph.ops:
-        known = [fixed[name] for name in inputs_of(op) if name in fixed]
-        if isinstance(op, SelectTokens):
-            known.append(op.prefix)
-        if not known:
-            continue
-        if isinstance(op, TakeToken):
-            if op.index >= min(known):
-                raise ModelError(
-                    f"{graph.name}: '{op.name}' takes row {op.index}, but the token selectors "
-                    f"before it keep only the first {min(known)} rows in their place. Classify by "
-                    "the class token, or give the selectors a larger prefix."
-                )
-        elif not isinstance(op, TokenMean):
-            fixed[op.output] = min(known)
 
 
 def _reason(graph: Graph, op: Op) -> str:

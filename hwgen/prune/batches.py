@@ -34,11 +34,7 @@ class Batches:
                 "The training data has no array 'labels'; pruning trains the model, and needs the "
                 "class of each image."
             )
-        if len(data) < size:
-            raise DataError(
-                f"There are {len(data)} training images, fewer than the {size} of one batch; "
-                "choose a smaller batch."
-            )
+        check_batch(data, size)
         self._images, self._labels = data.images, data.labels
         self._size, self._seed = size, seed
         self._mirror, self._shift = mirror, shift
@@ -66,6 +62,15 @@ class Batches:
         images = torch.as_tensor(self._images[index], device=device)
         labels = torch.as_tensor(self._labels[index], device=device)
         return changed(images, self._mirror, self._shift), labels
+
+
+def check_batch(data: Data, size: int) -> None:
+    """Raises DataError when ``data`` has fewer images than a batch of ``size``."""
+    if len(data) < size:
+        raise DataError(
+            f"There are {len(data)} training images, fewer than the {size} of one batch; "
+            "choose a smaller batch."
+        )
 
 
 def changed(images: Tensor, mirror: bool, shift: int) -> Tensor:

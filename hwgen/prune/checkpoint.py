@@ -2,8 +2,7 @@
 """Checkpoints of a training run, written whole or not at all."""
 
 import hashlib
-import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,16 @@ class Checkpoint:
     seconds: float
     network: dict[str, Any]
     optimiser: dict[str, Any]
+
+
+_KINDS = {
+    "model": str,
+    "selectors": str,
+    "step": int,
+    "seconds": float,
+    "network": dict,
+    "optimiser": dict,
+}
 
 
 def fingerprint(graph: Graph) -> str:
@@ -65,12 +74,12 @@ def load(path: Path, model: str, selectors: str) -> Checkpoint:
         raise DataError(f"There is no checkpoint {path} to resume from; leave --resume out.")
     try:
         found = Checkpoint(**torch.load(path, weights_only=True, map_location="cpu"))
-    except (TypeError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{path} is no checkpoint of `hwgen prune`, or is damaged ({reason}). Delete it and "
-            "start anew."
-        ) from None
+    except Exception as error:  # Unpickling damaged bytes can raise anything.
+        raise damaged(path, error) from None
+    if not all(isinstance(getattr(found, f.name), _KINDS[f.name]) for f in fields(found)):
+        raise damaged(path, TypeError("its fields have wrong types"))
+    if found.step < 0:
+        raise damaged(path, ValueError(f"step {found.step}"))
     if found.model != model:
         raise ModelError(
             f"{path} is a checkpoint of another model (weights {found.model[:12]}, this model "
@@ -79,6 +88,16 @@ def load(path: Path, model: str, selectors: str) -> Checkpoint:
     if found.selectors != selectors:
         raise ModelError(
             f"{path} was made with other selectors ({found.selectors}); this run has {selectors}. "
-            "Resume with the same --selectors, --package and --features, or choose another output."
+            "Resume with the same --selectors, --package, --features and --threshold, or choose "
+            "another output."
         )
     return found
+
+
+def damaged(path: Path, error: Exception) -> DataError:
+    """What to say of a checkpoint that ``error`` came of."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return DataError(
+        f"{path} is no checkpoint of `hwgen prune`, or is damaged ({reason}). Delete it and start "
+        "anew."
+    )

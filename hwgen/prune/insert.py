@@ -64,9 +64,14 @@ def check_blocks(model: str, numbers: Sequence[int], depth: int, first: int = 1)
         raise ConfigError("There are no token selectors to insert; name at least one block.")
     for number in numbers:
         if not first <= number <= depth:
+            possible = (
+                f"give blocks from {first} to {depth}"
+                if first < depth
+                else (f"give block {depth}" if first == depth else "it cannot be pruned")
+            )
             raise ConfigError(
                 f"A token selector cannot stand in front of block {number}: '{model}' has "
-                f"{depth} blocks; give blocks from {first} to {depth}."
+                f"{depth} block{'s' if depth != 1 else ''}; {possible}."
             )
     if list(numbers) != sorted(set(numbers)):
         raise ConfigError(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hwgen.errors import ConfigError, DataError
 
-Cycles = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Cycles = Annotated[float, Field(ge=0, le=1e15)]
 
 
 class LatencyTable(BaseModel):
@@ -42,10 +42,12 @@ class LatencyTable(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         ratios = self.keep_ratios
-        if ratios[0] != 1 or ratios[-1] <= 0:
+        if ratios[0] != 1 or not ratios[-1] > 0:
             raise ValueError("keep_ratios must begin with 1 and stay above 0")
-        if any(a <= b for a, b in pairwise(ratios)):
+        if not all(a > b for a, b in pairwise(ratios)):
             raise ValueError("keep_ratios must descend")
+        if self.outside_cycles + sum(row[0] for row in self.block_cycles if row) <= 0:
+            raise ValueError("no block takes a cycle")
         if len(self.selector_cycles) != len(self.block_cycles):
             raise ValueError(
                 f"{len(self.block_cycles)} blocks, but selector_cycles for "

@@ -137,4 +137,4 @@ def _class_attention(op: Attention, query: Tensor, key: Tensor) -> Tensor:
     """The first row's attention to all rows, mean over the heads (images, rows), float32."""
     q, k = (x.float().unflatten(2, (op.heads, -1)).transpose(1, 2) for x in (query, key))
     scores = (q[:, :, :1] * op.scale) @ k.transpose(2, 3)
-    return torch.softmax(scores, 3).mean((1, 2))
+    return torch.softmax(scores.float(), 3).mean((1, 2))

@@ -7,6 +7,7 @@ This module needs no torch.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from hwgen.errors import ConfigError, DataError
@@ -103,8 +104,10 @@ def _given_stages(request: Request, table: LatencyTable) -> tuple[Stage, ...]:
 
 
 def _check_numbers(request: Request) -> None:
-    if request.target_ms is not None and request.target_ms <= 0:
-        raise ConfigError(f"The target latency is {request.target_ms:g} ms; it must be above 0.")
+    if request.target_ms is not None and not 0 < request.target_ms < inf:
+        raise ConfigError(
+            f"The target latency is {request.target_ms:g} ms; it must be above 0 and finite."
+        )
     if not 0 < request.threshold < 1:
         raise ConfigError(
             f"The decision threshold is {request.threshold:g}; it must be between 0 and 1."
@@ -128,3 +131,18 @@ def load_stages(path: Path) -> tuple[Stage, ...]:
             f"{path} cannot be read; it holds the schedule of the run to resume. Leave --resume "
             "out to start anew."
         ) from None
+
+
+def check_same_stages(stages: Sequence[Stage], begun: Sequence[Stage], path: Path) -> None:
+    """Raises ConfigError when a run with ``begun``, read from ``path``, would go on with other
+    ``stages``.
+    """
+    if tuple(stages) != tuple(begun):
+        raise ConfigError(
+            f"The run to resume keeps {_words(begun)} ({path}); this one is to keep "
+            f"{_words(stages)}. Resume with what it was begun with, or choose another output."
+        )
+
+
+def _words(stages: Sequence[Stage]) -> str:
+    return ", ".join(f"{stage.keep:.4g} from block {stage.block} on" for stage in stages)

@@ -16,14 +16,22 @@ from hwgen.errors import DataError
 from hwgen.frontend.write import write_onnx
 from hwgen.ir.blocks import blocks
 from hwgen.ir.count import macs
+from hwgen.ir.evaluate import logits
 from hwgen.ir.graph import Graph, Op, SelectTokens
 from hwgen.passes import canonicalise
 from hwgen.progress import Progress, silent
+from hwgen.prune.batches import check_batch
 from hwgen.prune.evaluation import Evaluation, evaluate_network
 from hwgen.prune.insert import insert_selectors
 from hwgen.prune.latency import LatencyTable
 from hwgen.prune.network import GraphNetwork
-from hwgen.prune.plan import Request, fixed_stages, load_stages, save_stages
+from hwgen.prune.plan import (
+    Request,
+    check_same_stages,
+    fixed_stages,
+    load_stages,
+    save_stages,
+)
 from hwgen.prune.processes import processes
 from hwgen.prune.qat_training import IntegerTraining, train_in_integers
 from hwgen.prune.schedule import Stage, milliseconds, search
@@ -74,20 +82,25 @@ def prune(
     schedule.
 
     Raises:
-        ConfigError: the request is impossible; the message tells what is possible.
-        DataError: labels are missing, or beyond the model's classes.
+        ConfigError: the request is impossible; the message tells what is possible. Or the run to
+            resume has other keep ratios.
+        DataError: labels are missing, or beyond the model's classes; or there are fewer training
+            images than a batch has.
         ModelError: the graph cannot be pruned, or a checkpoint is another model's.
     """
     stages = fixed_stages(request, graph.name, len(blocks(graph)), table)
     for name, images in (("training", data), ("test", test)):
         _check_data(graph, images, name)
+    check_batch(data, training.batch)
     schedule = output.with_suffix(".schedule.json")
     checkpoint = output.with_suffix(".checkpoint.pt")
     state = processes()
+    if resume and checkpoint.is_file():
+        begun = load_stages(schedule)
+        check_same_stages(stages or begun, begun, schedule)
+        stages = begun
     dense = evaluate_network(GraphNetwork(graph).to(state.device), test, progress=progress)
     log(f"unpruned: test top-1 {100 * dense.accuracy:.2f} % of {len(test)} images")
-    if stages is None and resume and checkpoint.is_file():
-        stages = load_stages(schedule)
     if stages is None:
         stages = _search(graph, data, request, training, table, output, log, progress)
     if state.is_main_process:
@@ -161,10 +174,12 @@ def _check_data(graph: Graph, data: Data, name: str) -> None:
         raise DataError(
             f"The {name} data has no array 'labels'; pruning needs the class of each image."
         )
-    if graph.classes and data.labels.max() >= len(graph.classes):
+    blank = np.zeros((1, *expected), np.uint8)
+    classes = logits(graph, blank).shape[1]
+    if data.labels.max() >= classes:
         raise DataError(
             f"The {name} data holds the label {data.labels.max()}; '{graph.name}' has "
-            f"{len(graph.classes)} classes, counted from 0."
+            f"{classes} classes, counted from 0. Give data of the model's own task."
         )
 
 

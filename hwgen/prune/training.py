@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from hwgen.data_files import Data
+from hwgen.errors import ConfigError
 from hwgen.ir.graph import Graph
 from hwgen.progress import Progress, silent
 from hwgen.prune import processes
 from hwgen.prune.batches import Batches
-from hwgen.prune.checkpoint import Checkpoint, fingerprint, load, save, selectors_of
+from hwgen.prune.checkpoint import Checkpoint, damaged, fingerprint, load, save, selectors_of
 from hwgen.prune.evaluation import evaluate_network
 from hwgen.prune.losses import Losses, LossWeights, losses, ranking_loss
 from hwgen.prune.network import GraphNetwork, Outcome
@@ -128,6 +129,7 @@ def train(
     Raises:
         DataError: no labels, fewer images than a batch, or no checkpoint to resume from.
         ModelError: the checkpoint is another model's.
+        ConfigError: gradients have become infinite or NaN.
     """
     torch.manual_seed(settings.seed)
     accelerator = processes.accelerator(settings.precision)
@@ -151,8 +153,11 @@ def train(
     step, before = 0, 0.0
     if resume:
         found = load(checkpoint, *identity)
-        network.load_state_dict(found.network)
-        optimiser.load_state_dict(found.optimiser)
+        try:
+            network.load_state_dict(found.network)
+            optimiser.load_state_dict(found.optimiser)
+        except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+            raise damaged(checkpoint, error) from None
         step, before = found.step, found.seconds
         log(f"resumed at step {step}")
     end = steps if limit is None else min(steps, step + limit)
@@ -170,7 +175,12 @@ def train(
             loss, parts = found_losses.total, _parts(found_losses, outcome, labels)
         optimiser.zero_grad()
         accelerator.backward(loss)
-        accelerator.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        norm = accelerator.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        if not torch.isfinite(torch.as_tensor(norm)):
+            raise ConfigError(
+                f"Training diverged at step {step + 1}: its gradients are infinite or NaN. Choose "
+                "smaller learning rates."
+            )
         optimiser.step()
         step += 1
         means.add(parts)
@@ -235,7 +245,7 @@ def _parts(found: Losses, outcome: Outcome, labels: Tensor) -> dict[str, Tensor]
     parts["top-1"] = (outcome.logits.argmax(1) == labels).float().mean()
     for stage, share in enumerate(outcome.shares, 1):
         parts[f"keep{stage}"] = share.mean()
-        parts[f"spread{stage}"] = share.std()
+        parts[f"spread{stage}"] = share.std(correction=0)
     return parts
 
 

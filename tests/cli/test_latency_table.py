@@ -52,3 +52,12 @@ def test_a_file_that_cannot_be_written_is_found_before_the_work(run: Run, tmp_pa
         result = run("latency-table", "no-model.onnx", "-o", path)
         assert result.exit_code == 2
         assert message in " ".join(result.stderr.split())
+
+
+def test_the_model_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_text("a model")
+    result = run("latency-table", model, "-o", model)
+    assert result.exit_code == 2
+    assert "is the model itself; name another file" in " ".join(result.stderr.split())
+    assert model.read_text() == "a model"

@@ -102,6 +102,12 @@ def test_ratios_follow_from_a_target_and_a_table(prune: Run, tmp_path: Path) -> 
         (("--selectors", "2", "--keep", "0"), "above 0 and at most 1"),
         (("--selectors", "2", "--keep", "0.5", "--table", "none.json"), "none.json does not"),
         (("--selectors", "2", "--keep", "0.5", "--batch", "99"), "fewer than the 99"),
+        (("--selectors", "nan", "--keep", "0.5"), "--selectors nan is no list of numbers"),
+        (("--selectors", "2", "--keep", "inf"), "--keep inf is no list of numbers"),
+        (("--selectors", "2", "--keep", "0.5", "--epochs", "inf"), "'--epochs': Input should be"),
+        (("--selectors", "2", "--keep", "0.5", "--lr", "inf"), "'--lr': Input should be less"),
+        (("--target-latency", "nan"), "'--target-latency': Input should be"),
+        (("--target-latency", "inf"), "target latency is inf ms; it must be above 0 and finite"),
     ],
 )
 def test_mistakes_are_refused(prune: Run, words: tuple[str, ...], message: str) -> None:
@@ -118,6 +124,41 @@ def test_a_missing_folder_is_refused(run: Run, inputs: Path, tmp_path: Path) -> 
     output = tmp_path / "no" / "pruned.onnx"
     result = run("prune", inputs / "model.onnx", "--data", data, "--test", data, "-o", output)
     assert "there is no folder" in error(result)
+
+
+def test_an_output_is_a_new_onnx_file(run: Run, inputs: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes((inputs / "model.onnx").read_bytes())
+    there = tmp_path / "there.onnx"
+    there.write_text("a file of the user's")
+    data = inputs / "data.npz"
+    for output, message in (
+        (tmp_path / "pruned.log", "its name does not end in .onnx. Name an .onnx file"),
+        (model, "is the model to prune; name another output"),
+        (there, "there.onnx exists already. Name another output, or delete it"),
+    ):
+        result = run("prune", model, "--data", data, "--test", data, "-o", output)
+        assert message in error(result)
+    assert model.read_bytes() == (inputs / "model.onnx").read_bytes()
+    assert there.read_text() == "a file of the user's"
+    assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "there.onnx"}
+
+
+def test_labels_beyond_the_classes_are_refused(prune: Run, inputs: Path, tmp_path: Path) -> None:
+    """The model names no classes; its logits are as many."""
+    images = np.zeros((40, 8, 8), np.uint8)
+    np.savez(inputs / "beyond.npz", images=images, labels=np.arange(40))
+    message = error(prune("--selectors", "2", "--keep", "0.5", data="beyond.npz"))
+    assert "The training data holds the label 39; 'model' has 4 classes" in message
+    assert not (tmp_path / "pruned.schedule.json").exists()
+
+
+def test_a_run_goes_on_with_its_own_ratios_only(prune: Run) -> None:
+    words = ("--selectors", "2,4", "--batch", 10, "--warm-up", 0, "--epochs", 1)
+    assert prune(*words, "--keep", "0.6,0.3").exit_code == 0
+    message = error(prune(*words, "--keep", "0.5,0.3", "--resume"))
+    assert "The run to resume keeps 0.6 from block 2 on, 0.3 from block 4 on (" in message
+    assert "this one is to keep 0.5 from block 2 on, 0.3 from block 4 on. Resume with" in message
 
 
 def test_without_torch_the_extra_is_named(prune: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,8 @@ def test_a_selection_given_as_scores_is_the_same(
         ({"heads": 2}, "its local_weight has shape (3, 16, 4), not (2, 16, 6)"),
         ({"threshold": 1.5}, "its threshold is 1.5; scores are between 0 and 1"),
         ({"threshold": math.nan}, "its threshold is nan; scores are between 0 and 1"),
+        ({"epsilon": -1.0}, "its epsilon is -1; it can be 0 or above"),
+        ({"epsilon": math.nan}, "its epsilon is nan; it can be 0 or above"),
         ({"prefix": 9}, "9 class and 1 package tokens do not fit its 9 rows"),
         ({"packages": -1}, "1 class and -1 package tokens do not fit its 9 rows"),
         ({"gamma": np.ones(11)}, "its gamma has shape (11,), not (12,)"),

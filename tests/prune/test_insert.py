@@ -5,7 +5,7 @@ import pytest
 
 from hwgen.errors import ConfigError, ModelError
 from hwgen.ir.graph import Graph, LayerNorm, TakeToken, TokenSelector
-from hwgen.prune.insert import insert_selectors
+from hwgen.prune.insert import check_blocks, insert_selectors
 
 
 def selectors(graph: Graph) -> list[TokenSelector]:
@@ -74,3 +74,10 @@ def test_a_model_without_class_token_is_refused(tiny: Graph) -> None:
     ops = tuple(replace(op, index=7) if isinstance(op, TakeToken) else op for op in tiny.ops)
     with pytest.raises(ModelError, match="classifies by token 7"):
         insert_selectors(replace(tiny, ops=ops), [2])
+
+
+def test_a_model_of_one_block_cannot_be_pruned() -> None:
+    with pytest.raises(ConfigError, match="'x' has 1 block; it cannot be pruned"):
+        check_blocks("x", [2], 1, first=2)
+    with pytest.raises(ConfigError, match="'x' has 2 blocks; give block 2"):
+        check_blocks("x", [3], 2, first=2)

@@ -59,6 +59,9 @@ def test_shares_that_were_not_measured_are_refused(table: LatencyTable) -> None:
         ({"selector_cycles": [[1, 1, 1]] * 4}, "block 1 has 3 entries for 4 keep_ratios"),
         ({"clock_mhz": 0}, "clock_mhz: Input should be greater than 0"),
         ({"outside_cycles": -1}, "outside_cycles"),
+        ({"outside_cycles": 1e300}, "outside_cycles"),
+        ({"outside_cycles": 0, "block_cycles": [[0] * 4] * 4}, "no block takes a cycle"),
+        ({"keep_ratios": [1, 0.75, 0.5, float("nan")]}, "keep_ratios must"),
     ],
 )
 def test_a_wrong_file_is_refused(

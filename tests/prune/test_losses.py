@@ -61,6 +61,10 @@ def test_ranking_teaches_the_attention_of_the_class_token(
     optimiser = torch.optim.Adam([p for m in network.selectors for p in m.parameters()], lr=0.01)
     stream = network.selectors[0].op.input
     stem = network.stem(images).detach()
+    with torch.autocast("cpu", torch.bfloat16):
+        half = ranking_loss(network.selectors, teacher, stream, stem, [0.5, 0.25])
+    full = ranking_loss(network.selectors, teacher, stream, stem, [0.5, 0.25])
+    assert float(half.detach()) == pytest.approx(float(full.detach()), rel=0.1)
     found = []
     for _ in range(60):
         loss = ranking_loss(network.selectors, teacher, stream, stem, [0.5, 0.25])

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hwgen.data_files import Data
-from hwgen.errors import DataError, ModelError
+from hwgen.errors import ConfigError, DataError, ModelError
 from hwgen.ir.graph import Graph
 from hwgen.prune.evaluation import evaluate_network
 from hwgen.prune.insert import insert_selectors
@@ -117,6 +118,26 @@ def test_missing_and_damaged_checkpoints_are_refused(
         path.write_bytes(content)
         with pytest.raises(DataError, match="is no checkpoint of `hwgen prune`, or is damaged"):
             train(network, tiny, data, SETTINGS, checkpoint=path, resume=True)
-    torch.save({"step": 3}, path)
-    with pytest.raises(DataError, match="is no checkpoint"):
-        train(network, tiny, data, SETTINGS, checkpoint=path, resume=True)
+    train(network, tiny, data, SETTINGS, checkpoint=path, limit=1)
+    good = torch.load(path, weights_only=True)
+    for content in (
+        {"step": 3},
+        [good],
+        good | {"step": "3"},
+        good | {"step": -3},
+        good | {"network": {}},
+        good | {"optimiser": {}},
+    ):
+        torch.save(content, path)
+        with pytest.raises(DataError, match="is no checkpoint of `hwgen prune`, or is damaged"):
+            train(network, tiny, data, SETTINGS, checkpoint=path, resume=True)
+
+
+def test_training_that_diverges_is_stopped(tiny: Graph, data: Data, tmp_path: Path) -> None:
+    network = GraphNetwork(insert_selectors(tiny, [2]))
+    with torch.no_grad():
+        list(network.parameters())[-1].fill_(math.inf)
+    settings = replace(SETTINGS, keep=(0.5,), warm_up=0)
+    with pytest.raises(ConfigError, match="diverged at step 1: .*Choose smaller learning rates"):
+        train(network, tiny, data, settings, checkpoint=tmp_path / "a.pt")
+    assert not (tmp_path / "a.pt").exists()
