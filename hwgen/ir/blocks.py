@@ -60,7 +60,7 @@ def with_selectors(graph: Graph, selectors: Mapping[int, TokenSelector]) -> Grap
         selector = replace(
             selector, name=name, input=block.input, output=f"{name}.out", packages=packages
         )
-        graph = _insert(graph, selector)
+        graph = put_in(graph, selector)
         packages = packages + 1 if selector.package == "kept" else 1
     return graph
 
@@ -116,8 +116,8 @@ def _check_fit(graph: Graph, number: int, block: Block, selector: TokenSelector)
         )
 
 
-def _insert(graph: Graph, selector: TokenSelector) -> Graph:
-    """Everything that read the selector's input now reads its output."""
+def put_in(graph: Graph, selector: TokenSelector) -> Graph:
+    """``graph`` with ``selector``: everything that read its input now reads its output."""
     ops: list[Op] = []
     for op in graph.ops:
         if selector.input in inputs_of(op):

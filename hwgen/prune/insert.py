@@ -2,20 +2,16 @@
 """Puts untrained token selectors in front of chosen blocks of a Graph."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from hwgen.errors import ConfigError, ModelError
-from hwgen.ir.blocks import Block, blocks
-from hwgen.ir.edit import reading
-from hwgen.ir.graph import Graph, Op, TakeToken, Tokens, TokenSelector
+from hwgen.ir.blocks import Block, blocks, put_in
+from hwgen.ir.graph import Graph, TakeToken, Tokens, TokenSelector
+from hwgen.keep_ratios import FEATURES
 
 Package = Literal["merged", "kept"]
-
-FEATURES = 16
-"""Local features a head, and first hidden units; half as many second ones."""
 
 
 def insert_selectors(
@@ -54,7 +50,7 @@ def insert_selectors(
             package=package,
             **_untrained(np.random.default_rng((seed, number)), block, features),
         )
-        graph = _put_in(graph, selector)
+        graph = put_in(graph, selector)
     return graph
 
 
@@ -123,13 +119,3 @@ def _untrained(random: np.random.Generator, block: Block, features: int) -> dict
         "importance_weight": weight(heads, heads),
         "importance_bias": zeros(heads),
     }
-
-
-def _put_in(graph: Graph, selector: TokenSelector) -> Graph:
-    """The selector behind the operation that makes its input; all others read its output."""
-    ops: list[Op] = []
-    for op in graph.ops:
-        ops.append(reading(op, selector.input, selector.output))
-        if op.output == selector.input:
-            ops.append(selector)
-    return replace(graph, ops=tuple(ops))

@@ -11,7 +11,8 @@ from math import inf
 from pathlib import Path
 
 from hwgen.errors import ConfigError, DataError
-from hwgen.prune.insert import FEATURES, Package, check_blocks
+from hwgen.keep_ratios import FEATURES
+from hwgen.prune.insert import Package, check_blocks
 from hwgen.prune.latency import LatencyTable
 from hwgen.prune.schedule import (
     Stage,
