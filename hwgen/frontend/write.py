@@ -39,6 +39,7 @@ from hwgen.ir.graph import (
     Tokens,
     TokenSelector,
 )
+from hwgen.whole_file import write_whole
 
 _IR_VERSION = 10
 """Of the ONNX file format: the first one that has metadata of nodes."""
@@ -63,7 +64,7 @@ def write_onnx(
     """
     model = _Writer(graph).model()
     helper.set_model_props(model, _metadata(graph) | dict(metadata))
-    Path(path).write_bytes(model.SerializeToString(deterministic=True))
+    write_whole(Path(path), model.SerializeToString(deterministic=True))
 
 
 @dataclass(frozen=True)

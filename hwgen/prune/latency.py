@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hwgen.errors import ConfigError, DataError
+from hwgen.whole_file import write_whole
 
 Cycles = Annotated[float, Field(ge=0, le=1e15)]
 
@@ -139,7 +140,7 @@ class LatencyTable(BaseModel):
 
     def save(self, path: str | Path) -> None:
         """Writes the table as JSON."""
-        Path(path).write_text(self.model_dump_json(indent=2) + "\n")
+        write_whole(Path(path), (self.model_dump_json(indent=2) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | Path) -> "LatencyTable":
