@@ -78,10 +78,15 @@ def check_against_reference(graph: Graph, reference: FloatReference) -> None:
     largest = np.maximum(np.abs(expected).max(axis=1), 1e-30)
     difference = float((np.abs(found - expected).max(axis=1) / largest).min())
     if not difference < TOLERANCE:
+        cause = "this is a fault of the importer, please report the model."
+        if selects_tokens(graph):
+            cause = (
+                "was the body of its function hwgen.TokenSelector changed? hwgen takes that from "
+                "its attributes and weights alone. Otherwise " + cause
+            )
         raise ModelError(
             f"{graph.name}: the imported graph differs from onnxruntime by {difference:.2g} of "
-            f"the largest logit (limit {TOLERANCE:g}); this is a fault of the importer, please "
-            "report the model."
+            f"the largest logit (limit {TOLERANCE:g}); {cause}"
         )
 
 
