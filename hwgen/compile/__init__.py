@@ -9,9 +9,9 @@ from hwgen.compile.groups import SINGLE, Batch, order
 from hwgen.compile.layout import choose_layout
 from hwgen.compile.lower import Lowering, check_buffers
 from hwgen.compile.rows import expected_rows, row_counts
-from hwgen.compile.selections import regions
 from hwgen.config import Quantisation
 from hwgen.errors import ModelError
+from hwgen.ir.evaluate import selects_tokens
 from hwgen.ir.graph import FusedLinear, Graph, PatchEmbedding, Tokens
 from hwgen.program.engine import EngineConfig
 from hwgen.program.instructions import End, Instruction
@@ -86,7 +86,7 @@ def compile_scaled(
     count = len(tokens.position)
     rows = row_counts(graph, pixels.rows, count)
     expected = None
-    if batch.images > 1 and regions(graph) and typical is not None:
+    if batch.images > 1 and selects_tokens(graph) and typical is not None:
         expected = expected_rows(graph, rows, typical)
     layout = choose_layout(graph, rows, class_token_only, batch, engine, expected)
     places = layout.places

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hwgen.compile.groups import Arrangement, Batch, arrange, wishes
 from hwgen.compile.placement import NoRoom, Placement, place
 from hwgen.compile.rows import single_rows
-from hwgen.compile.selections import regions
+from hwgen.ir.evaluate import selects_tokens
 from hwgen.ir.graph import Attention, FusedLinear, Graph, Op, inputs_of
 from hwgen.program.engine import EngineConfig
 
@@ -38,7 +38,7 @@ def choose_layout(
         FitError: even one image at a time does not fit.
     """
     # Class tokens of many images that selections have left anywhere are gathered for the head.
-    scattered = batch.images > 1 and bool(regions(graph))
+    scattered = batch.images > 1 and selects_tokens(graph)
     single = single_rows(graph) if class_token_only and not scattered else {}
     queries = {op.query for op in graph.ops if isinstance(op, Attention)}
     fewer = {name: row for name, row in single.items() if name not in queries}

@@ -14,6 +14,7 @@ from hwgen.compile.stream import WeightStream
 from hwgen.config import Quantisation
 from hwgen.errors import FitError, ModelError
 from hwgen.golden.matmul import LayerParameters, pack_parameters
+from hwgen.ir.evaluate import selects_tokens
 from hwgen.ir.graph import (
     Attention,
     FusedLinear,
@@ -26,7 +27,7 @@ from hwgen.ir.graph import (
     TokenMean,
     Tokens,
 )
-from hwgen.numerics.fixed_point import INT16_MAX, Ratio, ratio_from
+from hwgen.numerics.fixed_point import Ratio, ratio_from
 from hwgen.numerics.gelu import INPUT_FRACTION, OUTPUT_FRACTION, RELU, gelu_constants
 from hwgen.numerics.layer_norm import MEAN_FRACTION, mean_multiplier
 from hwgen.numerics.sigmoid import ONE
@@ -35,7 +36,12 @@ from hwgen.program import instructions as isa
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer, Region
 from hwgen.quant.scales import Scales
-from hwgen.quant.weights import quantise_linear
+from hwgen.quant.weights import (
+    quantise_linear,
+    quantise_positions,
+    row_ratios,
+    with_second_scaled,
+)
 
 Line = tuple[str, isa.Instruction]
 """An instruction with its label."""
@@ -66,8 +72,7 @@ class Lowering:
         self.engine = engine
         self.stream = WeightStream(engine.lanes)
         self._constants: dict[str, dict[str, Any]] = {}
-        selects = any(isinstance(op, SelectTokens) for op in graph.ops)
-        self.registers = TokenRegisters(batch if selects else 0)
+        self.registers = TokenRegisters(batch if selects_tokens(graph) else 0)
 
     def start(self) -> list[Line]:
         """Sets the token registers that the operations lowered so far read."""
@@ -265,9 +270,8 @@ class Lowering:
 
     def _positions(self, tokens: Tokens, stream: Placement) -> dict[str, int]:
         """Class token and position embedding as beats in the weight region."""
-        constants = tokens.position.astype(np.float64)
-        constants[: len(tokens.class_token)] += tokens.class_token
-        beats = self._residual_beats(constants, stream, self.scales.values[tokens.output])
+        integers = quantise_positions(tokens, self.scales.values[tokens.output])
+        beats = self._residual_beats(integers, stream)
         return {"offset": self.stream.append(beats)}
 
     def _patches(
@@ -289,8 +293,7 @@ class Lowering:
             extra |= self._second(source, second)
             # One int8 scale for both sources: what the second one lacks goes into its weights.
             ratio = self.scales.values[op.second] / input_scale
-            weight = weight.copy()
-            weight[:, len(source.columns) :] *= ratio
+            weight = with_second_scaled(weight, len(source.columns), ratio)
             beyond = source.slices * self.engine.lanes + second.columns
             columns = np.concatenate([source.columns, beyond])
             source = replace(source, slices=source.slices + second.slices, columns=columns)
@@ -428,16 +431,16 @@ class Lowering:
         weights[np.ix_(target.columns, source.columns)] = layer.weight
         biases = np.zeros(outputs, np.int32)
         biases[target.columns] = layer.bias
-        ratios = [self._ratio(s * input_scale / output_scale, name) for s in layer.scale]
+        power_of_two = self.settings.power_of_two
+        ratios = row_ratios(layer, input_scale, output_scale, power_of_two, name)
         multiplier, shift = np.ones(outputs, np.uint16), np.ones(outputs, np.uint8)
         multiplier[target.columns] = [ratio.multiplier for ratio in ratios]
         shift[target.columns] = [ratio.shift for ratio in ratios]
         return LayerParameters(weights, biases, multiplier, shift)
 
-    def _residual_beats(self, values: np.ndarray, place: Placement, scale: float) -> np.ndarray:
+    def _residual_beats(self, integers: np.ndarray, place: Placement) -> np.ndarray:
         """Rows of the residual stream as int16 vectors in slice order, two beats each."""
         lanes = self.engine.lanes
-        integers = np.rint(values / scale).clip(-INT16_MAX, INT16_MAX)
         padded = np.zeros((place.rows, place.slices * lanes), "<i2")
         padded[:, place.columns] = integers
         vectors = padded.reshape(place.rows, place.slices, lanes).transpose(1, 0, 2)

@@ -57,6 +57,19 @@ _KINDS = {
 }
 _AGAIN = "hwgen.frontend.write_onnx writes selectors as hwgen reads them"
 
+
+def _layer(name: str, source: str) -> str:
+    """Every head's linear layer ``name`` of ``source`` with the activation, in ONNX's text form."""
+    return f"""\
+  {name}_weight_t = Transpose <perm = [0, 2, 1]> ({name}_weight)
+  {name}_bias_rows = Unsqueeze ({name}_bias, one)
+  {name}_product = MatMul ({source}, {name}_weight_t)
+  {name}_sum = Add ({name}_product, {name}_bias_rows)
+  {name}_relu = Relu ({name}_sum)
+  {name}_gelu = Gelu ({name}_sum)
+  {name} = Where (relu, {name}_relu, {name}_gelu)"""
+
+
 _BODY = f"""
 <domain: "{DOMAIN}", opset_import: ["": {OPSET}]>
 {OPERATOR} <{", ".join(_KINDS)}> (tokens, {", ".join(WEIGHTS)}) => (selected)
@@ -76,33 +89,15 @@ _BODY = f"""
   split = Reshape (normal, head_shape)
   parts = Transpose <perm = [1, 0, 2]> (split)
 
-  local_weight_t = Transpose <perm = [0, 2, 1]> (local_weight)
-  local_bias_rows = Unsqueeze (local_bias, one)
-  local_product = MatMul (parts, local_weight_t)
-  local_sum = Add (local_product, local_bias_rows)
-  local_relu = Relu (local_sum)
-  local_gelu = Gelu (local_sum)
-  local = Where (relu, local_relu, local_gelu)
+{_layer("local", "parts")}
   mean = ReduceMean (local, one)
   local_shape = Shape (local)
   mean_rows = Expand (mean, local_shape)
   both = Concat <axis = 2> (local, mean_rows)
 
-  hidden1_weight_t = Transpose <perm = [0, 2, 1]> (hidden1_weight)
-  hidden1_bias_rows = Unsqueeze (hidden1_bias, one)
-  hidden1_product = MatMul (both, hidden1_weight_t)
-  hidden1_sum = Add (hidden1_product, hidden1_bias_rows)
-  hidden1_relu = Relu (hidden1_sum)
-  hidden1_gelu = Gelu (hidden1_sum)
-  hidden1 = Where (relu, hidden1_relu, hidden1_gelu)
+{_layer("hidden1", "both")}
 
-  hidden2_weight_t = Transpose <perm = [0, 2, 1]> (hidden2_weight)
-  hidden2_bias_rows = Unsqueeze (hidden2_bias, one)
-  hidden2_product = MatMul (hidden1, hidden2_weight_t)
-  hidden2_sum = Add (hidden2_product, hidden2_bias_rows)
-  hidden2_relu = Relu (hidden2_sum)
-  hidden2_gelu = Gelu (hidden2_sum)
-  hidden2 = Where (relu, hidden2_relu, hidden2_gelu)
+{_layer("hidden2", "hidden1")}
 
   score_weight_t = Transpose <perm = [0, 2, 1]> (score_weight)
   score_bias_rows = Unsqueeze (score_bias, one)

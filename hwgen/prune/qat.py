@@ -31,7 +31,6 @@ from hwgen.ir.graph import (
     Tokens,
     inputs_of,
 )
-from hwgen.numerics.fixed_point import INT16_MAX, ratio_from
 from hwgen.numerics.gelu import INPUT_FRACTION
 from hwgen.passes import canonicalise
 from hwgen.program import instructions as isa
@@ -47,7 +46,12 @@ from hwgen.prune.selector import Selection
 from hwgen.quant.calibrate import calibrate
 from hwgen.quant.scales import Scales, choose_scales
 from hwgen.quant.trained import KEY, TrainedQuantisation
-from hwgen.quant.weights import quantise_linear
+from hwgen.quant.weights import (
+    quantise_linear,
+    quantise_positions,
+    row_ratios,
+    with_second_scaled,
+)
 
 
 class IntegerNetwork(nn.Module):
@@ -204,9 +208,7 @@ class IntegerNetwork(nn.Module):
 
     def _tokens(self, op: Tokens, x: Value) -> Value:
         scale, prefix = self.scales.values[op.output], len(op.class_token)
-        constants = op.position.astype(np.float64)
-        constants[:prefix] += op.class_token
-        integers = np.rint(constants / scale).clip(-INT16_MAX, INT16_MAX).astype(np.float32)
+        integers = quantise_positions(op, scale).astype(np.float32)
         (weights,) = (w for w in self._weights() if w.op.name == op.name)
         real = torch.cat(
             [weights["position"][:prefix] + weights["class_token"], weights["position"][prefix:]]
@@ -224,10 +226,8 @@ class IntegerNetwork(nn.Module):
             input_scale = self.scales.normalised[op.name]
             x = layers.normalised(instruction, x, op.epsilon, input_scale)
         if op.second is not None:
-            # As in lowering: what the second scale lacks goes into the weights.
             ratio, first = inputs[1].scale / x.scale, x.integers.shape[2]
-            weight = weight.copy()
-            weight[:, first:] *= ratio
+            weight = with_second_scaled(weight, first, ratio)
             columns = np.repeat([1.0, ratio], [first, weight.shape[1] - first])
             x = layers.joined(x, inputs[1])
         scale = self.scales.values[op.output]
@@ -252,10 +252,7 @@ class IntegerNetwork(nn.Module):
         """
         power_of_two = self.settings.power_of_two
         found = quantise_linear(name, weight, bias, input_scale, power_of_two)
-        ratios = [
-            ratio_from(s * input_scale / output_scale, power_of_two=power_of_two)
-            for s in found.scale
-        ]
+        ratios = row_ratios(found, input_scale, output_scale, power_of_two, name)
         real_weight, real_bias = real[name]
         device = real_weight.device
         steps = found.scale[:, None] if columns is None else found.scale[:, None] / columns

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.errors import ModelError
-from hwgen.numerics.fixed_point import ACCUMULATOR_LIMIT, INT8_MAX
+from hwgen.ir.graph import Tokens
+from hwgen.numerics.fixed_point import (
+    ACCUMULATOR_LIMIT,
+    INT8_MAX,
+    INT16_MAX,
+    Ratio,
+    ratio_from,
+)
 
 ACTIVATION_LIMIT = 128
 """Largest magnitude of an int8 activation; offset-binary pixels reach -128."""
@@ -63,3 +70,38 @@ def quantise_linear(
             "split the layer."
         )
     return QuantisedLinear(integers, integer_bias.astype(np.int32), scale)
+
+
+def row_ratios(
+    layer: QuantisedLinear,
+    input_scale: float,
+    output_scale: float,
+    power_of_two: bool,
+    name: str,
+) -> list[Ratio]:
+    """For each output row, what takes its accumulator to steps of ``output_scale``.
+
+    Raises:
+        ModelError: a ratio is out of range; ``name`` is the layer's.
+    """
+    where = f" in layer {name!r}"
+    factors = layer.scale * input_scale / output_scale
+    return [ratio_from(f, power_of_two=power_of_two, where=where) for f in map(float, factors)]
+
+
+def with_second_scaled(weight: np.ndarray, first: int, ratio: float) -> np.ndarray:
+    """``weight`` (outputs, inputs) for two sources on one int8 scale: the columns from ``first`` on
+    are multiplied by ``ratio``, the second source's scale over the first one's.
+    """
+    scaled = weight.copy()
+    scaled[:, first:] *= ratio
+    return scaled
+
+
+def quantise_positions(tokens: Tokens, scale: float) -> np.ndarray:
+    """Position embedding with the class token added, (rows, columns), in steps of the residual
+    stream's ``scale``: whole numbers in float64 that fit 16 bits.
+    """
+    constants = tokens.position.astype(np.float64)
+    constants[: len(tokens.class_token)] += tokens.class_token
+    return np.rint(constants / scale).clip(-INT16_MAX, INT16_MAX)
