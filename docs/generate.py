@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 
 from hwgen.config import Config
-from hwgen.emit.registers import CONTROL, COUNTERS, registers
+from hwgen.deploy.manifest import Manifest
 from hwgen.numerics.error_bounds import error_bounds
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
+from hwgen.program.registers import Register, register_map
 from hwgen.program.status import MEANING
 from hwgen.report.keys import keys
 from hwgen.report.schema import Report
@@ -35,6 +36,12 @@ def field_table(opcode: Opcode) -> str:
     return table(("word", "bits", "field", "meaning"), rows)
 
 
+def register_meaning(register: Register) -> str:
+    """What the register holds, and each of its fields."""
+    fields = (f"`{f.name}` ({f.low}): {f.meaning}" for f in register.fields)
+    return ". ".join((register.meaning, *fields))
+
+
 def blocks() -> dict[str, str]:
     """Every generated block by name."""
     tables = {f"fields-{o.name.lower().replace('_', '-')}": field_table(o) for o in FIELDS}
@@ -52,9 +59,9 @@ def blocks() -> dict[str, str]:
                 f"`{r.name}`",
                 r.bits,
                 "read, write" if r.writable else "read",
-                r.meaning,
+                register_meaning(r),
             )
-            for r in (*CONTROL, *registers(EngineConfig()), *COUNTERS)
+            for r in register_map(EngineConfig())
         ],
     )
     tables["configuration-keys"] = table(
@@ -63,6 +70,9 @@ def blocks() -> dict[str, str]:
             (f"`{key}`", f"`{default}`" if default else "", text)
             for key, default, text in keys(Config)
         ],
+    )
+    tables["manifest-keys"] = table(
+        ("key", "meaning"), [(f"`{key}`", text) for key, _, text in keys(Manifest)]
     )
     tables["report-keys"] = table(
         ("key", "meaning"), [(f"`{key}`", text) for key, _, text in keys(Report)]

@@ -3,13 +3,29 @@
 
 import difflib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from hwgen.errors import ConfigError
 from hwgen.package_data import data_folder
+from hwgen.processing_system import (
+    DDR_HIGH_BASE,
+    DDR_HIGH_END,
+    DDR_LOW_END,
+    MASTER_PORTS,
+    SLAVE_PORTS,
+    master_port,
+)
 from hwgen.program.engine import EngineConfig
 
 Count = Annotated[int, Field(ge=0)]
@@ -35,6 +51,101 @@ class Port(_Section):
 
     name: str = Field(min_length=1)
     width: int = Field(ge=32, le=128, description="Bits of data.")
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        return _one_of(value, tuple(port.name for port in SLAVE_PORTS))
+
+
+class ProcessingSystem(_Section):
+    """The processors' side of the device, a Zynq UltraScale+."""
+
+    cell: Literal["zynq_ultra_ps_e"] = Field(description="The IP, and the name of its cell.")
+    control_port: str = Field(description="The port that writes the engine's registers.")
+    interrupt: Literal["pl_ps_irq0", "pl_ps_irq1"] = Field(description="Input for interrupts.")
+
+    @field_validator("control_port")
+    @classmethod
+    def _control_port(cls, value: str) -> str:
+        return _one_of(value, tuple(port.name for port in MASTER_PORTS))
+
+
+class Clocks(_Section):
+    """The clock from which the engine's own is made."""
+
+    reference: Literal["pl_clk0", "pl_clk1", "pl_clk2", "pl_clk3"] = Field(
+        description="Output of the processing system."
+    )
+    reference_mhz: float = Field(gt=0, le=400, description="Its frequency, as asked for.")
+
+
+class AddressRange(_Section):
+    """A range of addresses that Vivado can assign: a power of two, at a multiple of itself."""
+
+    base: Count = Field(description="Byte address.")
+    bytes: int = Field(ge=4096, description="Size.")
+
+    @property
+    def end(self) -> int:
+        """The first address behind it."""
+        return self.base + self.bytes
+
+    @field_validator("bytes")
+    @classmethod
+    def _bytes(cls, value: int) -> int:
+        if value & (value - 1):
+            raise ValueError("should be a power of two")
+        return value
+
+    @model_validator(mode="after")
+    def _aligned(self) -> "AddressRange":
+        if self.base % self.bytes:
+            raise ValueError(
+                f"should begin at a multiple of its {self.bytes:#x} bytes; {self.base:#x} is none"
+            )
+        return self
+
+
+class MemoryMap(_Section):
+    """Addresses as the processors and the engine see them.
+
+    Attributes:
+        control: the engine's registers.
+        axi_intc: the registers of the interrupt controller.
+        ddr_low: memory from address 0, at most 2 GiB.
+        ddr_high: the memory beyond, or None.
+    """
+
+    control: AddressRange
+    axi_intc: AddressRange
+    ddr_low: AddressRange
+    ddr_high: AddressRange | None = None
+
+    @field_validator("ddr_low", "ddr_high")
+    @classmethod
+    def _ddr(cls, value: AddressRange | None, info: ValidationInfo) -> AddressRange | None:
+        first, end = (0, DDR_LOW_END) if info.field_name == "ddr_low" else _DDR_HIGH
+        if value is not None and (value.base != first or value.end > end):
+            raise ValueError(f"should begin at {first:#x} and end at or before {end:#x}")
+        return value
+
+    @field_validator("axi_intc")
+    @classmethod
+    def _apart(cls, value: AddressRange, info: ValidationInfo) -> AddressRange:
+        control = info.data.get("control")
+        if control is not None and value.base < control.end and control.base < value.end:
+            raise ValueError(f"should not overlap control, {control.base:#x} to {control.end:#x}")
+        return value
+
+
+_DDR_HIGH = (DDR_HIGH_BASE, DDR_HIGH_END)
+
+
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"should be one of {', '.join(known)}")
+    return value
 
 
 class Ddr(_Section):
@@ -66,6 +177,8 @@ class Board(_Section):
     Attributes:
         resources: what the device has.
         usable: what the engine may take of it; the rest is for the interconnect and for routing.
+        board_part: the board file of Vivado without its version, such as
+            ``xilinx.com:zcu102:part0``; ``*`` stands for any text.
         clock_mhz: the clock that hwgen asks for unless told otherwise.
         ports: the ports the engine's memory masters connect to, in order.
         engine: the engine built unless told otherwise.
@@ -73,10 +186,14 @@ class Board(_Section):
 
     name: str = Field(min_length=1)
     part: str = Field(min_length=1)
+    board_part: str = Field(pattern=r"^[\w.*-]+:[\w.*-]+:part0$")
     resources: Limits
     usable: Limits
     clock_mhz: float = Field(gt=0, le=1000)
+    ps: ProcessingSystem
+    clocks: Clocks
     ports: tuple[Port, ...] = Field(min_length=1)
+    memory_map: MemoryMap
     ddr: Ddr
     engine: EngineConfig
 
@@ -85,10 +202,48 @@ class Board(_Section):
     def _engine(cls, value: object) -> EngineConfig:
         return EngineDefaults.model_validate(value).resolve()
 
+    @field_validator("ports")
+    @classmethod
+    def _ports(cls, value: tuple[Port, ...]) -> tuple[Port, ...]:
+        names = [port.name for port in value]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ValueError(f"should name each port once; {twice} is there twice")
+        return value
+
+    @field_validator("memory_map")
+    @classmethod
+    def _memory_map(cls, value: MemoryMap, info: ValidationInfo) -> MemoryMap:
+        system = info.data.get("ps")
+        if system is not None:
+            window = master_port(system.control_port)
+            for name in ("control", "axi_intc"):
+                found: AddressRange = getattr(value, name)
+                if found.base < window.first or found.end - 1 > window.last:
+                    raise ValueError(
+                        f"should have {name} within {window.name}, {window.first:#x} to "
+                        f"{window.last:#x}"
+                    )
+        return value
+
     @property
     def ultra_ram(self) -> bool:
         """Whether the engine's large buffers can go into UltraRAM."""
         return bool(self.usable.uram)
+
+    def memory_ports(self, engine: EngineConfig) -> tuple[Port, ...]:
+        """The ports that the memory masters of ``engine`` connect to, in their order.
+
+        Raises:
+            ConfigError: there are fewer than the engine has.
+        """
+        if engine.ports > len(self.ports):
+            raise ConfigError(
+                f"An engine of {engine.lanes} lanes has {engine.ports} memory ports, but the board "
+                f"{self.name} gives it {len(self.ports)}. Choose fewer lanes, or name more ports "
+                "in the board's description."
+            )
+        return self.ports[: engine.ports]
 
     def to_yaml(self) -> str:
         """The description as a board.yaml."""

@@ -1,32 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The control registers: an AXI-Lite slave that behaves as the one of Vitis HLS does, so that one
-// driver serves both engines. hwgen/emit/registers.py describes all registers.
+// driver serves both engines. hwgen/program/registers.py describes all registers; where they lie
+// comes from hwgen_registers_pkg, which is made from it for each engine.
 //
-//   0x00  control: start (bit 0, stays until the engine is ready), done (1, cleared by reading),
-//         idle (2), ready (3, cleared by reading), auto_restart (7), interrupt (9)
-//   0x04  global interrupt enable (bit 0)
-//   0x08  interrupt enable: done (bit 0), ready (1)
-//   0x0c  interrupt status: the same; writing 1 toggles
-//   0x10  arguments of 64 bits, 12 bytes apart: low word, high word, nothing.
-//         gmem0 .. gmem<PORTS-1>, output, program, weights, input
-//   then  error_code, and its valid flag in bit 0 of the next word (cleared by reading)
+//   CTRL             AP_START stays until the engine is ready; reading clears AP_DONE and AP_READY
+//   GIER             interrupts are let out
+//   IP_IER, IP_ISR   interrupts at done and at ready: enable, status; writing 1 to a status toggles
+//   gmem0 .. input   arguments of 64 bits: low word, high word
+//   error_code       of the last run; error_code_ctrl tells that it has come (cleared by reading)
 //
 // Read only, not in the map of Vitis HLS:
 //
-//   0x100 version of the program format
-//   0x104 digest of the engine configuration
-//   0x108 cycles of the last run, low word; 0x10c high word
-//   0x110 STALLS counters of what the last run waited for, one word each
+//   version, digest  of the program format, of the engine configuration
+//   cycles           of the last run, low word, high word
+//   stall_*          what the last run waited for, one word each
 //
 // Every other address reads as zero and ignores writes.
 
-module axi_lite_control #(
-    parameter int          LANES        = 64,
-    parameter int          PORTS        = LANES / 16,
-    parameter int          STALLS       = 7,
-    parameter int          ADDRESS_BITS = 12,
-    parameter logic [31:0] VERSION      = 32'd1,
-    parameter logic [31:0] DIGEST       = 32'd0
+module axi_lite_control
+  import hwgen_registers_pkg::*;
+#(
+    parameter logic [31:0] VERSION = 32'd1,
+    parameter logic [31:0] DIGEST  = 32'd0
 ) (
     input  logic                         clk,
     input  logic                         reset,
@@ -67,26 +62,16 @@ module axi_lite_control #(
     input  logic [STALLS-1:0][     31:0] stalls
 );
 
-  localparam int ARGUMENTS = PORTS + 4;
-  localparam int WORD_BITS = ADDRESS_BITS - 2;
-  typedef logic [WORD_BITS-1:0] word_t;
-
-  localparam word_t CONTROL = word_t'('h00 / 4);
-  localparam word_t GLOBAL_ENABLE = word_t'('h04 / 4);
-  localparam word_t ENABLE = word_t'('h08 / 4);
-  localparam word_t STATUS = word_t'('h0c / 4);
-  localparam word_t ARGUMENT = word_t'('h10 / 4);
-  localparam word_t ERROR = ARGUMENT + word_t'(3 * ARGUMENTS);
-  localparam word_t VERSION_WORD = word_t'('h100 / 4);
-  localparam word_t DIGEST_WORD = word_t'('h104 / 4);
-  localparam word_t CYCLES_WORD = word_t'('h108 / 4);
-  localparam word_t STALLS_WORD = word_t'('h110 / 4);
+  // The address of the word in which a byte lies.
+  function automatic address_t word_of(input address_t address);
+    return address & ~address_t'(3);
+  endfunction
 
   // Addresses and data of writes arrive in either order; each waits for the other in a register.
-  logic         address_held, data_held, write;
-  word_t        write_word;
-  logic  [31:0] write_data;
-  logic  [ 3:0] write_strobe;
+  logic address_held, data_held, write;
+  address_t write_address;
+  logic [31:0] write_data;
+  logic [3:0] write_strobe;
 
   assign awready = !address_held;
   assign wready  = !data_held;
@@ -94,7 +79,7 @@ module axi_lite_control #(
   assign write   = address_held && data_held && !bvalid;
 
   always_ff @(posedge clk) begin
-    if (awvalid && awready) write_word <= awaddr[ADDRESS_BITS-1:2];
+    if (awvalid && awready) write_address <= word_of(awaddr);
     if (wvalid && wready) begin
       write_data   <= wdata;
       write_strobe <= wstrb;
@@ -110,14 +95,19 @@ module axi_lite_control #(
     end
   end
 
-  // Two cycles for a read. Reading has effects, so it happens once: when the address is taken.
-  logic  read;
-  word_t read_word;
+  // Whether this bit is written.
+  function automatic logic writes(input address_t offset, input int place);
+    return write && write_address == offset && write_strobe[place/8];
+  endfunction
 
-  assign arready   = !rvalid;
-  assign rresp     = 2'b00;
-  assign read      = arvalid && arready;
-  assign read_word = araddr[ADDRESS_BITS-1:2];
+  // Two cycles for a read. Reading has effects, so it happens once: when the address is taken.
+  logic read;
+  address_t read_address;
+
+  assign arready = !rvalid;
+  assign rresp = 2'b00;
+  assign read = arvalid && arready;
+  assign read_address = word_of(araddr);
 
   always_ff @(posedge clk) begin
     if (reset) rvalid <= 1'b0;
@@ -127,11 +117,8 @@ module axi_lite_control #(
   // Control
   logic auto_restart, restarting, was_idle, done_flag, ready_flag, run_ended;
   logic global_enable;
-  logic [1:0] enable, status;
-  logic write_control, write_status;
+  logic done_enable, ready_enable, done_status, ready_status;
 
-  assign write_control = write && write_word == CONTROL && write_strobe[0];
-  assign write_status = write && write_word == STATUS && write_strobe[0];
   // With auto_restart, done is told once, after the last of the runs.
   assign run_ended = restarting ? idle && !was_idle : done;
 
@@ -144,30 +131,37 @@ module axi_lite_control #(
       done_flag     <= 1'b0;
       ready_flag    <= 1'b0;
       global_enable <= 1'b0;
-      enable        <= 2'b00;
-      status        <= 2'b00;
+      done_enable   <= 1'b0;
+      ready_enable  <= 1'b0;
+      done_status   <= 1'b0;
+      ready_status  <= 1'b0;
       interrupt     <= 1'b0;
     end else begin
-      if (write_control && write_data[0]) start <= 1'b1;
+      if (writes(CTRL_OFFSET, CTRL_AP_START) && write_data[CTRL_AP_START]) start <= 1'b1;
       else if (ready) start <= auto_restart;
 
-      if (write_control) auto_restart <= write_data[7];
+      if (writes(CTRL_OFFSET, CTRL_AUTO_RESTART)) auto_restart <= write_data[CTRL_AUTO_RESTART];
       if (auto_restart) restarting <= 1'b1;
       else if (idle) restarting <= 1'b0;
       was_idle <= idle;
 
       if (run_ended) done_flag <= 1'b1;
-      else if (read && read_word == CONTROL) done_flag <= 1'b0;
+      else if (read && read_address == CTRL_OFFSET) done_flag <= 1'b0;
       if (ready && !auto_restart) ready_flag <= 1'b1;
-      else if (read && read_word == CONTROL) ready_flag <= 1'b0;
+      else if (read && read_address == CTRL_OFFSET) ready_flag <= 1'b0;
 
-      if (write && write_word == GLOBAL_ENABLE && write_strobe[0]) global_enable <= write_data[0];
-      if (write && write_word == ENABLE && write_strobe[0]) enable <= write_data[1:0];
-      if (enable[0] && run_ended) status[0] <= 1'b1;
-      else if (write_status) status[0] <= status[0] ^ write_data[0];
-      if (enable[1] && ready && !auto_restart) status[1] <= 1'b1;
-      else if (write_status) status[1] <= status[1] ^ write_data[1];
-      interrupt <= global_enable && |status;
+      if (writes(GIER_OFFSET, GIER_ENABLE)) global_enable <= write_data[GIER_ENABLE];
+      if (writes(IP_IER_OFFSET, IP_IER_CHAN0_INT_EN))
+        done_enable <= write_data[IP_IER_CHAN0_INT_EN];
+      if (writes(IP_IER_OFFSET, IP_IER_CHAN1_INT_EN))
+        ready_enable <= write_data[IP_IER_CHAN1_INT_EN];
+      if (done_enable && run_ended) done_status <= 1'b1;
+      else if (writes(IP_ISR_OFFSET, IP_ISR_CHAN0_INT_ST))
+        done_status <= done_status ^ write_data[IP_ISR_CHAN0_INT_ST];
+      if (ready_enable && ready && !auto_restart) ready_status <= 1'b1;
+      else if (writes(IP_ISR_OFFSET, IP_ISR_CHAN1_INT_ST))
+        ready_status <= ready_status ^ write_data[IP_ISR_CHAN1_INT_ST];
+      interrupt <= global_enable && (done_status || ready_status);
     end
   end
 
@@ -177,17 +171,17 @@ module axi_lite_control #(
   logic error_valid;
 
   assign gmem = arguments[PORTS-1:0];
-  assign output_address = arguments[PORTS];
-  assign program_address = arguments[PORTS+1];
-  assign weights_address = arguments[PORTS+2];
-  assign input_address = arguments[PORTS+3];
+  assign output_address = arguments[ARGUMENT_OUTPUT];
+  assign program_address = arguments[ARGUMENT_PROGRAM];
+  assign weights_address = arguments[ARGUMENT_WEIGHTS];
+  assign input_address = arguments[ARGUMENT_INPUT];
 
   for (genvar argument = 0; argument < ARGUMENTS; ++argument) begin : gen_argument
     for (genvar half = 0; half < 2; ++half) begin : gen_half
-      localparam word_t WORD = ARGUMENT + word_t'(3 * argument + half);
+      localparam address_t OFFSET = ARGUMENT_OFFSET[argument] + address_t'(4 * half);
       always_ff @(posedge clk) begin
         for (int lane = 0; lane < 4; ++lane) begin
-          if (write && write_word == WORD && write_strobe[lane])
+          if (writes(OFFSET, 8 * lane))
             arguments[argument][half][8*lane+:8] <= write_data[8*lane+:8];
         end
         if (reset) arguments[argument][half] <= '0;
@@ -202,7 +196,7 @@ module axi_lite_control #(
     end else begin
       if (error_code_valid) error <= error_code;
       if (error_code_valid) error_valid <= 1'b1;
-      else if (read && read_word == ERROR + word_t'(1)) error_valid <= 1'b0;
+      else if (read && read_address == ERROR_CODE_CTRL_OFFSET) error_valid <= 1'b0;
     end
   end
 
@@ -226,34 +220,43 @@ module axi_lite_control #(
   always_ff @(posedge clk) begin
     if (read) begin
       rdata <= '0;
-      unique case (read_word)
-        CONTROL:
-        rdata <= {22'd0, interrupt, 1'b0, auto_restart, 3'd0, ready_flag, was_idle, done_flag, start};
-        GLOBAL_ENABLE: rdata <= {31'd0, global_enable};
-        ENABLE: rdata <= {30'd0, enable};
-        STATUS: rdata <= {30'd0, status};
-        ERROR: rdata <= error;
-        ERROR + word_t'(1): rdata <= {31'd0, error_valid};
-        VERSION_WORD: rdata <= VERSION;
-        DIGEST_WORD: rdata <= DIGEST;
-        CYCLES_WORD: rdata <= cycles[31:0];
-        CYCLES_WORD + word_t'(1): rdata <= cycles[63:32];
+      unique case (read_address)
+        CTRL_OFFSET: begin
+          rdata[CTRL_AP_START]     <= start;
+          rdata[CTRL_AP_DONE]      <= done_flag;
+          rdata[CTRL_AP_IDLE]      <= was_idle;
+          rdata[CTRL_AP_READY]     <= ready_flag;
+          rdata[CTRL_AUTO_RESTART] <= auto_restart;
+          rdata[CTRL_INTERRUPT]    <= interrupt;
+        end
+        GIER_OFFSET: rdata[GIER_ENABLE] <= global_enable;
+        IP_IER_OFFSET: begin
+          rdata[IP_IER_CHAN0_INT_EN] <= done_enable;
+          rdata[IP_IER_CHAN1_INT_EN] <= ready_enable;
+        end
+        IP_ISR_OFFSET: begin
+          rdata[IP_ISR_CHAN0_INT_ST] <= done_status;
+          rdata[IP_ISR_CHAN1_INT_ST] <= ready_status;
+        end
+        ERROR_CODE_OFFSET: rdata <= error;
+        ERROR_CODE_CTRL_OFFSET: rdata[ERROR_CODE_CTRL_ERROR_CODE_AP_VLD] <= error_valid;
+        VERSION_OFFSET: rdata <= VERSION;
+        DIGEST_OFFSET: rdata <= DIGEST;
+        CYCLES_OFFSET: rdata <= cycles[31:0];
+        CYCLES_OFFSET + address_t'(4): rdata <= cycles[63:32];
         default: begin
           for (int argument = 0; argument < ARGUMENTS; ++argument) begin
             for (int half = 0; half < 2; ++half) begin
-              if (read_word == ARGUMENT + word_t'(3 * argument + half))
+              if (read_address == ARGUMENT_OFFSET[argument] + address_t'(4 * half))
                 rdata <= arguments[argument][half];
             end
           end
           for (int stall = 0; stall < STALLS; ++stall) begin
-            if (read_word == STALLS_WORD + word_t'(stall)) rdata <= stalls[stall];
+            if (read_address == STALL_OFFSET[stall]) rdata <= stalls[stall];
           end
         end
       endcase
     end
   end
-
-  logic unused;
-  assign unused = &{1'b0, awaddr[1:0], araddr[1:0]};
 
 endmodule

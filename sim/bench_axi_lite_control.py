@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bench of kernels_rtl/axi_lite_control.sv: the map of hwgen/emit/registers.py, the handshake of
+"""Bench of kernels_rtl/axi_lite_control.sv: the map of hwgen/program/registers.py, the handshake of
 Vitis HLS, and transfers in any order.
 """
 
@@ -10,16 +10,17 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from hwgen.emit.registers import CONTROL as HANDSHAKE
-from hwgen.emit.registers import COUNTERS, registers
 from hwgen.program.engine import EngineConfig
+from hwgen.program.registers import CONTROL as HANDSHAKE
+from hwgen.program.registers import COUNTERS, registers
+from hwgen.program.registers import STALLS as STALL_COUNTERS
 from sim.axi import hush, random_pauses
 from sim.lanes import idle, pack, start_clock
 
 START, DONE, IDLE, READY, AUTO_RESTART, INTERRUPT = 1, 2, 4, 8, 0x80, 0x200
 CONTROL, GLOBAL_ENABLE, ENABLE, STATUS = (register.offset for register in HANDSHAKE)
 AT = {register.name: register.offset for register in COUNTERS}
-STALLS = [offset for name, offset in AT.items() if name.startswith("stall_")]
+STALLS = [register.offset for register in STALL_COUNTERS]
 END = COUNTERS[-1].offset + 4
 
 
@@ -73,7 +74,7 @@ async def arguments(dut: Any) -> None:
     rng = np.random.default_rng(0)
     master = await _begin(dut)
     lanes = 16 * (len(dut.gmem) // 64)
-    *pointers, error = registers(EngineConfig(lanes=lanes))
+    *pointers, error, valid = registers(EngineConfig(lanes=lanes))
     held = {register.offset: bytearray(8) for register in pointers}
     _pause(master, rng, 0.6)
     for _ in range(120):
@@ -91,10 +92,10 @@ async def arguments(dut: Any) -> None:
     for name, value in values.items():
         assert int(getattr(dut, f"{name}_address").value) == value, name
     # The reserved words, and what lies beyond the map.
-    for offset in (*(r.offset + 8 for r in pointers), error.offset + 8, END, 0xFFC):
+    for offset in (*(r.offset + 8 for r in pointers), valid.offset + 4, END, 0xFFC):
         await master.write_dword(offset, 0xFFFFFFFF)
         assert await master.read_dword(offset) == 0, hex(offset)
-    for register in (error, *COUNTERS):
+    for register in (error, valid, *COUNTERS):
         before = await master.read(register.offset, register.bits // 8)
         await master.write(register.offset, bytes(byte ^ 0xFF for byte in before.data))
         after = await master.read(register.offset, register.bits // 8)
@@ -136,7 +137,7 @@ async def runs(dut: Any) -> None:
     rng = np.random.default_rng(1)
     master = await _begin(dut)
     lanes = 16 * (len(dut.gmem) // 64)
-    error = registers(EngineConfig(lanes=lanes))[-1].offset
+    error, valid = (item.offset for item in registers(EngineConfig(lanes=lanes))[-2:])
     read = master.read_dword
     assert await read(CONTROL) == IDLE
     assert await read(AT["version"]) == int(dut.VERSION.value)
@@ -147,7 +148,7 @@ async def runs(dut: Any) -> None:
         stalls = rng.integers(0, 1 << 32, len(STALLS))
         dut.stalls.value = pack(stalls, 32)
         dut.error_code.value = run
-        assert await read(error + 4) == 0
+        assert await read(valid) == 0
         await master.write_dword(CONTROL, START)
         await idle(dut, 2)
         assert await read(CONTROL) == START
@@ -155,8 +156,8 @@ async def runs(dut: Any) -> None:
         assert await read(CONTROL) == DONE | IDLE | READY
         assert await read(CONTROL) == IDLE
         assert await read(error) == run
-        assert await read(error + 4) == 1
-        assert await read(error + 4) == 0
+        assert await read(valid) == 1
+        assert await read(valid) == 0
         assert await read(AT["cycles"]) == cycles + 2
         assert await read(AT["cycles"] + 4) == 0
         assert [await read(offset) for offset in STALLS] == stalls.tolist()

@@ -18,11 +18,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiReadBus, AxiWriteBus
 
-from hwgen.emit.registers import registers
 from hwgen.estimate.cycles import estimate_cycles
 from hwgen.golden.interpreter import Interpreter
 from hwgen.program.memory import stripe
 from hwgen.program.program import Program
+from hwgen.program.registers import CONTROL, registers
 from hwgen.program.status import ErrorCode
 from sim.axi import ReadMemory, WriteMemory, hush, random_pauses
 
@@ -91,12 +91,12 @@ class Board:
             if register.bits == 64:
                 value = values.get(register.name, 0)
                 await self.control.write_qword(register.offset, value)
-        await self.control.write_dword(0, START)
+        await self.control.write_dword(CONTROL[0].offset, START)
 
     async def finish(self, program: Program) -> ErrorCode:
         """Polls done; the error code."""
         for _ in range(TIMEOUT):
-            if await self.control.read_dword(0) & DONE:
+            if await self.control.read_dword(CONTROL[0].offset) & DONE:
                 (code,) = [r for r in registers(program.engine) if r.name == "error_code"]
                 return ErrorCode(await self.control.read_dword(code.offset))
             await self.cycles(50)

@@ -19,8 +19,8 @@ from cocotb.triggers import ClockCycles, First, RisingEdge, Timer, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 
-from hwgen.emit.registers import CONTROL, COUNTERS, registers
 from hwgen.program.engine import PROGRAM_VERSION, EngineConfig
+from hwgen.program.registers import CONTROL, COUNTERS, registers
 from hwgen.program.status import ErrorCode
 from sim.axi import hush
 
@@ -83,10 +83,10 @@ class Driver:
         offsets = {item.name: item.offset for item in registers(run.engine)}
         for name, value in run.arguments.items():
             await answered(self.bus.write_qword(offsets[name], value))
-        await self.write("global_interrupt", 1)
-        await self.write("interrupt_enable", not run.poll)
-        assert await self.read("control") & (START | DONE | IDLE) == IDLE
-        await self.write("control", START)
+        await self.write("GIER", 1)
+        await self.write("IP_IER", not run.poll)
+        assert await self.read("CTRL") & (START | DONE | IDLE) == IDLE
+        await self.write("CTRL", START)
 
     async def run(self, run: Run) -> None:
         """One run from its arguments to its error code."""
@@ -94,10 +94,11 @@ class Driver:
         await self.start(run)
         await (self.poll() if run.poll else self.interrupt())
         took = (get_sim_time("step") - before) // PERIOD
-        (error,) = [item for item in registers(run.engine) if item.name == "error_code"]
-        code = ErrorCode(await answered(self.bus.read_dword(error.offset)))
+        offsets = {item.name: item.offset for item in registers(run.engine)}
+        code = ErrorCode(await answered(self.bus.read_dword(offsets["error_code"])))
         assert code == run.code, f"the run ended with {code.name}, expected {run.code.name}"
-        assert await answered(self.bus.read_dword(error.offset + 4)) & 1, "no valid flag"
+        valid = await answered(self.bus.read_dword(offsets["error_code_ctrl"]))
+        assert valid & 1, "no valid flag"
         self.dut._log.info("%d cycles, error code %d", took, run.code)
         if os.environ["HWGEN_BENCH_COUNTERS"] == "1":
             await self.check_counters(run, took)
@@ -106,24 +107,24 @@ class Driver:
         """Waits for the interrupt and clears it. Polling then agrees, once."""
         start = RisingEdge(self.dut.irq)
         assert await First(start, Timer(LIMIT * PERIOD, "step")) is start, "no interrupt"
-        assert await self.read("interrupt_status") == 1
-        assert await self.read("control") & (START | DONE | IDLE) == DONE | IDLE
-        assert await self.read("control") & (START | DONE | IDLE) == IDLE
+        assert await self.read("IP_ISR") == 1
+        assert await self.read("CTRL") & (START | DONE | IDLE) == DONE | IDLE
+        assert await self.read("CTRL") & (START | DONE | IDLE) == IDLE
         assert self.dut.irq.value == 1
-        await self.write("interrupt_status", 1)
+        await self.write("IP_ISR", 1)
         await ClockCycles(self.dut.ap_clk, 4)
         assert self.dut.irq.value == 0
-        assert await self.read("interrupt_status") == 0
+        assert await self.read("IP_ISR") == 0
 
     async def poll(self) -> None:
         """Waits for done; no interrupt comes, since none is enabled."""
         for _ in range(LIMIT // POLL):
-            if await self.read("control") & DONE:
+            if await self.read("CTRL") & DONE:
                 break
             await Timer(POLL * PERIOD, "step")
         else:
             raise AssertionError("the engine hangs")
-        assert await self.read("control") & DONE == 0
+        assert await self.read("CTRL") & DONE == 0
         assert self.dut.irq.value == 0
 
     async def check_counters(self, run: Run, took: int) -> None:

@@ -10,6 +10,7 @@ from hwgen.emit.hls import hls_project
 from hwgen.emit.rtl import TOP, design_sources, simulation_sources
 from hwgen.emit.rtl_engine import hls_engine, rtl_testbench
 from hwgen.emit.rtl_program import rtl_program_package
+from hwgen.emit.rtl_registers import rtl_registers_package
 from hwgen.program.engine import EngineConfig
 from hwgen.program.program import Program
 from hwgen.sim.csim_build import select_sources
@@ -59,15 +60,16 @@ def hls(program: Program, beats: np.ndarray, folder: Path) -> Implementation:
     write_files(folder, project)
     rtl = {
         "hwgen_program_pkg.sv": rtl_program_package(engine).encode(),
+        "hwgen_registers_pkg.sv": rtl_registers_package(engine).encode(),
         f"{TOP}.sv": hls_engine(engine).encode(),
         "hwgen_testbench.sv": rtl_testbench(engine, twin=False).encode(),
     }
-    package, top, testbench = write_files(folder, rtl)
+    *packages, top, testbench = write_files(folder, rtl)
     memory, memory_bytes = MEMORY
     flags = f"-I{folder} -I{folder}/kernels/csim -isystem {find_ap_types()}"
     compiled = [folder / "hwgen_engine.cpp", ROOT / "sim" / "hls_engine.cpp", memory_bytes]
     return Implementation(
-        sources=(package, KERNELS / "axi_lite_control.sv", top, memory, testbench),
+        sources=(*packages, KERNELS / "axi_lite_control.sv", top, memory, testbench),
         arguments=(*map(str, compiled), "-CFLAGS", flags),
     )
 

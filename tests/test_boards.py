@@ -37,6 +37,33 @@ def test_each_board_is_consistent(name: str) -> None:
         assert amount is None or device is None or amount <= device
 
 
+@pytest.mark.parametrize("name", board_names())
+def test_what_vivado_and_the_driver_need_of_each_board(name: str) -> None:
+    board = load_board(name)
+    assert board.board_part.endswith(":part0")
+    memory = board.memory_map
+    assert (memory.control.base, memory.control.bytes) == (0xA000_0000, 0x1_0000)
+    assert (memory.axi_intc.base, memory.axi_intc.end) == (0xA001_0000, 0xA002_0000)
+    assert (memory.ddr_low.base, memory.ddr_low.bytes) == (0, 0x8000_0000)
+    # Two of them have 4 GB.
+    assert (memory.ddr_high is not None) == (name in ("zcu102", "kv260"))
+    assert [port.name for port in board.memory_ports(board.engine)] == [
+        f"S_AXI_HP{index}_FPD" for index in range(board.engine.ports)
+    ]
+
+
+def test_a_written_description_reads_the_same(tmp_path: Path) -> None:
+    for name in board_names():
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(load_board(name).to_yaml())
+        assert load_board(path) == load_board(name)
+
+
+def test_an_engine_with_more_ports_than_the_board() -> None:
+    with pytest.raises(ConfigError, match="64 lanes has 4 memory ports, but the board kv260 gives"):
+        load_board("kv260").memory_ports(load_board("zcu102").engine)
+
+
 def test_zcu102() -> None:
     board = load_board("zcu102")
     assert (board.resources.lut, board.resources.ff) == (274_080, 548_160)
@@ -78,6 +105,30 @@ def test_unknown_board() -> None:
         ("lanes: 64", "lane: 64", "key 'engine.lanes' is missing"),
         ("max_rows: 1024", "max_rows: 1024\n  rows: 1", "key 'engine.rows' is unknown"),
         ("ports:", "ports: [", "line"),
+        ("xilinx.com:zcu102:part0", "zcu102", "board_part is 'zcu102', but it string should match"),
+        ("cell: zynq_ultra_ps_e", "cell: processing_system7", "ps.cell is 'processing_system7'"),
+        (
+            "M_AXI_HPM0_FPD\n",
+            "M_AXI_GP0\n",
+            "ps.control_port is 'M_AXI_GP0', but it value error, sho",
+        ),
+        ("pl_ps_irq0", "irq_f2p", "ps.interrupt is 'irq_f2p', but it should be 'pl_ps_irq0' or"),
+        ("reference: pl_clk0", "reference: fclk0", "clocks.reference is 'fclk0'"),
+        (
+            "reference_mhz: 100",
+            "reference_mhz: 0",
+            "clocks.reference_mhz is 0, but it should be gr",
+        ),
+        ("S_AXI_HP3_FPD", "S_AXI_HP4_FPD", "ports.3.name is 'S_AXI_HP4_FPD'"),
+        ("S_AXI_HP3_FPD", "S_AXI_HP2_FPD", "S_AXI_HP2_FPD is there twice"),
+        ("control: {base: 0xA0000000", "control: {base: 0xA0008000", "0xa0008000 is none"),
+        ("control: {base: 0xA0000000", "control: {base: 0xB0000000", "within M_AXI_HPM0_FPD"),
+        ("axi_intc: {base: 0xA0010000", "axi_intc: {base: 0xA0000000", "not overlap control, 0xa0"),
+        ("axi_intc: {base", "intc: {base", "key 'memory_map.axi_intc' is missing"),
+        ("0xA0010000, bytes: 0x10000", "0xA0010000, bytes: 0x3000", "should be a power of two"),
+        ("0xA0010000, bytes: 0x10000", "0xA0010000, bytes: 1024", "axi_intc.bytes is 1024"),
+        ("0x0, bytes: 0x80000000", "0x0, bytes: 0x100000000", "end at or before 0x80000000"),
+        ("ddr_high: {base: 0x800000000", "ddr_high: {base: 0x80000000", "begin at 0x800000000 and"),
     ],
 )
 def test_damaged_description(tmp_path: Path, old: str, new: str, expected: str) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hwgen.emit.c_header import HEADER, c_header
 from hwgen.emit.headers import config_header, instruction_header, tables_header
-from hwgen.emit.registers import registers
 from hwgen.emit.templates import render
 from hwgen.emit.testbench_data import bench_files, golden_trace
 from hwgen.errors import DataError
@@ -15,6 +15,7 @@ from hwgen.package_data import data_folder
 from hwgen.program.engine import EngineConfig
 from hwgen.program.memory import WORD_BYTES, stripe
 from hwgen.program.program import Program
+from hwgen.program.registers import CONTROL, arguments, registers
 
 FOLDER = "hls"
 TOP = "hwgen_engine"
@@ -55,7 +56,9 @@ def hls_project(
         "top": TOP,
         "name": program.name,
         "engine": engine,
+        "control": CONTROL,
         "registers": registers(engine),
+        "arguments": arguments(engine),
         "memory_words": _memory_bytes(program, beats) // WORD_BYTES,
         "output_words": vectors * engine.lanes * 2 // WORD_BYTES,
         "images": len(beats) * program.input.batch,
@@ -65,6 +68,7 @@ def hls_project(
         "clock_ns": f"{1000 / clock_mhz:.3f}",
     }
     files = {name: render(f"hls/{name}.j2", **values) for name in _RENDERED}
+    files[HEADER] = c_header(engine, counters=False)
     files |= {f"kernels/{name}": data for name, data in _kernels(engine).items()}
     files |= {f"tb_data/{name}": data for name, data in _test_data(program, beats).items()}
     return {f"{FOLDER}/{name}": data for name, data in files.items()}

@@ -3,12 +3,15 @@
 configuration, and what simulates it.
 """
 
+from hwgen.emit.c_header import HEADER, c_header
 from hwgen.emit.rtl_engine import rtl_engine, rtl_testbench
 from hwgen.emit.rtl_program import rtl_program_package
+from hwgen.emit.rtl_registers import rtl_registers_package
 from hwgen.emit.rtl_tables import rtl_tables_package
 from hwgen.emit.templates import render
 from hwgen.package_data import data_folder
 from hwgen.program.engine import EngineConfig
+from hwgen.program.registers import COUNTERS
 
 FOLDER = "rtl"
 TOP = "hwgen_engine"
@@ -25,6 +28,7 @@ def design_sources(engine: EngineConfig) -> dict[str, bytes]:
     packages = {f"kernels/{name}.sv": modules.pop(f"kernels/{name}.sv") for name in _PACKAGES}
     return {
         "hwgen_program_pkg.sv": rtl_program_package(engine).encode(),
+        "hwgen_registers_pkg.sv": rtl_registers_package(engine).encode(),
         "hwgen_tables_pkg.sv": rtl_tables_package().encode(),
         **packages,
         **modules,
@@ -49,7 +53,14 @@ def rtl_project(engine: EngineConfig) -> dict[str, bytes]:
         **simulation,
         "design.f": _list(design),
         "simulation.f": _list(simulation),
-        "README.md": render("rtl/README.md.j2", engine=engine, top=TOP, testbench=TESTBENCH),
+        HEADER: c_header(engine, counters=True),
+        "README.md": render(
+            "rtl/README.md.j2",
+            engine=engine,
+            top=TOP,
+            testbench=TESTBENCH,
+            offset={counter.name: counter.offset for counter in COUNTERS},
+        ),
     }
     return {f"{FOLDER}/{name}": data for name, data in files.items()}
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hwgen.emit.registers import registers
 from hwgen.errors import DataError, ToolError
 from hwgen.estimate.cycles import estimate_cycles
 from hwgen.program.program import Program
+from hwgen.program.registers import register_map
 from hwgen.sim.memory_image import memory_image
 from hwgen.sim.process import last_lines, run_process
 from hwgen.sim.timeline import Timeline, read_timeline
@@ -25,8 +25,6 @@ Progress = Callable[[int, int], None]
 
 RUN_TIMEOUT_S = 6 * 3600.0
 
-_CYCLES = (0x108, 0x10C)
-_CONTROL, _GLOBAL_INTERRUPT, _INTERRUPT, _STATUS = 0x0, 0x4, 0x8, 0xC
 _DONE, _TIMEOUT = 0, 3
 """Exit codes of the test bench."""
 
@@ -165,21 +163,21 @@ class _Simulation:
         self._runs = len(beats)
         self._memory = memory
         self._limit = 10 * expected + (1 << 22)
-        self._registers = {r.name: r.offset for r in registers(program.engine)}
+        self._registers = {r.name: r.offset for r in register_map(program.engine)}
         self._image = memory_image(program, beats)
         (folder / "image").write_bytes(self._image.data)
         (folder / "commands").write_text("".join(f"{line}\n" for line in self._commands()))
 
     def _commands(self) -> list[str]:
-        lines = [f"write {_GLOBAL_INTERRUPT} 1", f"write {_INTERRUPT} 1"]
+        at = self._registers
+        lines = [f"write {at['GIER']} 1", f"write {at['IP_IER']} 1"]
         for run in range(self._runs):
             for name, value in self._image.arguments(run).items():
-                offset = self._registers[name]
-                lines.append(f"write {offset} {value & 0xFFFFFFFF}")
-                lines.append(f"write {offset + 4} {value >> 32}")
-            lines += [f"write {_CONTROL} 1", f"wait {self._limit}", f"write {_STATUS} 1"]
-            lines += [f"read {_CONTROL}", f"read {self._registers['error_code']}"]
-            lines += [f"read {offset}" for offset in _CYCLES]
+                lines.append(f"write {at[name]} {value & 0xFFFFFFFF}")
+                lines.append(f"write {at[name] + 4} {value >> 32}")
+            lines += [f"write {at['CTRL']} 1", f"wait {self._limit}", f"write {at['IP_ISR']} 1"]
+            lines += [f"read {at['CTRL']}", f"read {at['error_code']}"]
+            lines += [f"read {at['cycles']}", f"read {at['cycles'] + 4}"]
         return lines
 
     def run(self, advance: Callable[[int], None], waves: Path | None) -> _Part:

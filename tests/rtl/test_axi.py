@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hwgen.emit.rtl_program import rtl_program_package
+from hwgen.emit.rtl_registers import rtl_registers_package
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import Buffer, Region
 from hwgen.program.instructions import End, Load
@@ -21,8 +22,12 @@ def _kernels(*names: str) -> list[Path]:
 
 @LANES
 def test_control_registers(tmp_path: Path, lanes: int) -> None:
-    parameters = {"LANES": lanes, "DIGEST": EngineConfig(lanes=lanes).digest}
-    run_bench("axi_lite_control", "bench_axi_lite_control", tmp_path, parameters=parameters)
+    engine = EngineConfig(lanes=lanes)
+    package = tmp_path / "hwgen_registers_pkg.sv"
+    package.write_text(rtl_registers_package(engine))
+    sources = [package, *_kernels("axi_lite_control")]
+    parameters = {"DIGEST": engine.digest}
+    run_bench("axi_lite_control", "bench_axi_lite_control", tmp_path, sources, parameters)
 
 
 def test_run_control(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ all five channels, sizes by parameters, a memory filled from a file, and simulat
 
 import re
 
-from hwgen.emit.registers import registers
 from hwgen.emit.rtl import TOP, design_sources
 from hwgen.emit.rtl_ports import engine_ports
 from hwgen.program.engine import EngineConfig
+from hwgen.program.registers import registers
 
 INNER = "hwgen_inner"
 _BUNDLE = """AWVALID< AWREADY> AWADDR<ADDR AWID<ID AWLEN<8 AWSIZE<3 AWBURST<2 AWLOCK<2 AWCACHE<4
