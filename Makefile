@@ -3,11 +3,12 @@
 # make test   runs every test and the linters
 # make bench  measures by RTL simulation what has changed and writes bench/results.md (long);
 #             synthesises units for bench/units.md
-.PHONY: demo test bench install lint clean
+.PHONY: demo test test-driver bench install lint clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BOARD_VENV := .venv-board
 # BLAS threads fight with parallel test workers.
 export OMP_NUM_THREADS ?= 1
 
@@ -16,6 +17,14 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test lint
 	$(BIN)/pytest -n 2 --dist worksteal --durations=15
+	$(MAKE) test-driver
+
+# The driver runs where a board would run it: with pynq and the driver's wheel, without the generator.
+test-driver: $(VENV)/.installed-test $(BOARD_VENV)/.installed
+	$(BIN)/python -m tests.driver.prepare build/driver
+	$(BOARD_VENV)/bin/pip install --quiet --no-index --no-deps --force-reinstall build/driver/wheel/*.whl
+	HWGEN_DRIVER_TESTS=$(CURDIR)/build/driver $(BOARD_VENV)/bin/pytest -n 2 --dist worksteal \
+		--durations=15 --confcutdir tests/driver tests/driver
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
@@ -39,5 +48,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[rtl,test,train,zoo]'
 	touch $@
 
+$(BOARD_VENV)/.installed: boards/requirements.txt tests/driver-requirements.txt
+	$(PYTHON) -m venv $(BOARD_VENV)
+	$(BOARD_VENV)/bin/pip install --quiet -r boards/requirements.txt -r tests/driver-requirements.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo build
+	rm -rf $(VENV) $(BOARD_VENV) demo build

@@ -103,11 +103,18 @@ def golden(
 
 def prediction(program: Program, output: np.ndarray, count: int) -> Prediction:
     """Class scores of ``count`` images from the output regions, int16 (runs, vectors, lanes)."""
-    rows = program.output.unpack(output)
-    images = rows.reshape(len(rows) * program.input.batch, -1, program.output.columns)
-    integers = images[:count, 0]
+    integers = class_integers(program, output, count)
     scores = integers.astype(np.float32) * np.float32(program.output.scale)
     return Prediction(scores, integers.argmax(axis=1))
+
+
+def class_integers(program: Program, output: np.ndarray, count: int) -> np.ndarray:
+    """The engine's own scores of ``count`` images, int16 (count, classes), from the output
+    regions, int16 (runs, vectors, lanes).
+    """
+    rows = program.output.unpack(output)
+    images = rows.reshape(len(rows) * program.input.batch, -1, program.output.columns)
+    return images[:count, 0]
 
 
 def float_classes(logits: Logits, images: np.ndarray, progress: Progress) -> np.ndarray:

@@ -24,6 +24,9 @@ from hwgen.program.instructions import (
 )
 from hwgen.program.program import InputLayout, OutputLayout, Program
 
+collect_ignore = ["driver"]
+"""Those run where the driver does: ``make test-driver``."""
+
 ROWS = 5
 WIDTH = 32
 HIDDEN = 48

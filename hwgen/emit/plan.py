@@ -2,18 +2,17 @@
 """What a build will write, decided before anything is written."""
 
 import hashlib
-import io
 import json
 import os
 import secrets
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import MappingProxyType
 from typing import Any
 
+from hwgen.archive import archive
 from hwgen.errors import OutputError, ProgramError
 
 MANIFEST = "hwgen-files.json"
@@ -23,8 +22,6 @@ MANIFEST_VERSION = 1
 
 Content = bytes | Path
 """A file's bytes, or an existing file to copy."""
-
-_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -74,16 +71,15 @@ class BuildPlan:
         return _manifest_bytes(files)
 
     def archive(self) -> bytes:
-        """A zip file of everything, the same bytes on every machine (stored, no dates)."""
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-            for name, content in {**self.files, MANIFEST: self.manifest()}.items():
-                info = zipfile.ZipInfo(name, _ZIP_TIME)
-                info.create_system = 3
-                info.external_attr = 0o100644 << 16
-                data = content if isinstance(content, bytes) else content.read_bytes()
-                archive.writestr(info, data)
-        return buffer.getvalue()
+        """A zip file of everything, the same bytes on every machine."""
+        return archive({**self.contents(), MANIFEST: self.manifest()})
+
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of every file; files to copy are read."""
+        return {
+            name: content if isinstance(content, bytes) else content.read_bytes()
+            for name, content in self.files.items()
+        }
 
     def write(self, directory: Path, *, force: bool = False) -> None:
         """Writes the folder at once: it appears whole, or stays as it was.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hwgen.errors import ConfigError, ProgramError
 from hwgen.program.engine import EngineConfig
@@ -36,14 +36,19 @@ class _Part(BaseModel):
 class EngineFields(_Part):
     """``EngineConfig``, and the 32-bit digest that the engine compares."""
 
-    lanes: int
-    max_rows: int
-    score_depth: int
-    residual_depth: int
-    work_depth: int
-    value_depth: int
-    prefetch_depth: int
-    digest: int
+    lanes: int = Field(description="Rows and columns of the MAC array.")
+    max_rows: int = Field(description="Most rows of a matrix product.")
+    score_depth: int = Field(description="Vectors of the score buffer.")
+    residual_depth: int = Field(description="Vectors of the residual buffer.")
+    work_depth: int = Field(description="Vectors of the work buffer.")
+    value_depth: int = Field(description="Vectors of the value buffer.")
+    prefetch_depth: int = Field(description="Beats of the prefetch buffer.")
+    digest: int = Field(description="The 32 bits that the engine and a program's header hold.")
+
+    @classmethod
+    def of(cls, engine: EngineConfig) -> "EngineFields":
+        """The fields of ``engine``."""
+        return cls(**vars(engine), digest=engine.digest)
 
 
 class InputFields(_Part):
@@ -67,10 +72,10 @@ class OutputFields(_Part):
 
 
 class BinaryFields(_Part):
-    """Size and SHA-256 of a binary file."""
+    """Size and SHA-256 of a file."""
 
-    bytes: int
-    sha256: str
+    bytes: int = Field(description="Its size.")
+    sha256: str = Field(description="Hexadecimal.")
 
 
 class ModelFile(_Part):
@@ -120,18 +125,18 @@ def program_files(program: Program) -> dict[str, bytes]:
         PROGRAM: program.image.astype("<u4").tobytes(),
         WEIGHTS: stripe(program.weights).tobytes(),
     }
-    engine, source, sink = program.engine, program.input, program.output
+    source, sink = program.input, program.output
     model = ModelFile(
         format="hwgen-model",
         version=FORMAT_VERSION,
         name=program.name,
-        engine=EngineFields(**vars(engine), digest=engine.digest),
+        engine=EngineFields.of(program.engine),
         weight_beats=len(program.weights),
         input=InputFields(**vars(source)),
         output=OutputFields(rows=sink.rows, columns=sink.columns, scale=float(sink.scale)),
         classes=list(program.classes),
         labels=list(program.labels),
-        files={name: _describe(data) for name, data in binaries.items()},
+        files={name: describe(data) for name, data in binaries.items()},
     )
     files = {
         MODEL: (model.model_dump_json(indent=1) + "\n").encode(),
@@ -176,7 +181,8 @@ def stripe_bytes(engine: EngineConfig) -> int:
     return stripe(np.zeros((1, engine.lanes), np.uint8)).size
 
 
-def _describe(data: bytes) -> BinaryFields:
+def describe(data: bytes) -> BinaryFields:
+    """Size and digest of ``data``."""
     return BinaryFields(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
