@@ -2,8 +2,9 @@
 """Board descriptions, ``boards/<name>/board.yaml``."""
 
 import difflib
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import (
@@ -11,7 +12,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -81,7 +81,7 @@ class Clocks(_Section):
 
 
 class AddressRange(_Section):
-    """A range of addresses that Vivado can assign: a power of two, at a multiple of itself."""
+    """A range of addresses: a power of two of bytes, at a multiple of them, as Vivado wants it."""
 
     base: Count = Field(description="Byte address.")
     bytes: int = Field(ge=4096, description="Size.")
@@ -91,20 +91,8 @@ class AddressRange(_Section):
         """The first address behind it."""
         return self.base + self.bytes
 
-    @field_validator("bytes")
-    @classmethod
-    def _bytes(cls, value: int) -> int:
-        if value & (value - 1):
-            raise ValueError("should be a power of two")
-        return value
-
-    @model_validator(mode="after")
-    def _aligned(self) -> "AddressRange":
-        if self.base % self.bytes:
-            raise ValueError(
-                f"should begin at a multiple of its {self.bytes:#x} bytes; {self.base:#x} is none"
-            )
-        return self
+    def __str__(self) -> str:
+        return f"{self.base:#x} to {self.end - 1:#x}"
 
 
 class MemoryMap(_Section):
@@ -122,24 +110,30 @@ class MemoryMap(_Section):
     ddr_low: AddressRange
     ddr_high: AddressRange | None = None
 
-    @field_validator("ddr_low", "ddr_high")
-    @classmethod
-    def _ddr(cls, value: AddressRange | None, info: ValidationInfo) -> AddressRange | None:
-        first, end = (0, DDR_LOW_END) if info.field_name == "ddr_low" else _DDR_HIGH
-        if value is not None and (value.base != first or value.end > end):
-            raise ValueError(f"should begin at {first:#x} and end at or before {end:#x}")
-        return value
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name, found in self:
+            if found is not None and (found.bytes & (found.bytes - 1) or found.base % found.bytes):
+                raise ConfigError(
+                    f"memory_map.{name} is {found}; its bytes should be a power of two, and its "
+                    "base a multiple of them."
+                )
+        if self.axi_intc.base < self.control.end and self.control.base < self.axi_intc.end:
+            raise ConfigError(
+                f"memory_map.axi_intc is {self.axi_intc}, and control is {self.control}; they "
+                "should lie apart."
+            )
+        _check_ddr("ddr_low", self.ddr_low, 0, DDR_LOW_END)
+        if self.ddr_high is not None:
+            _check_ddr("ddr_high", self.ddr_high, DDR_HIGH_BASE, DDR_HIGH_END)
+        return self
 
-    @field_validator("axi_intc")
-    @classmethod
-    def _apart(cls, value: AddressRange, info: ValidationInfo) -> AddressRange:
-        control = info.data.get("control")
-        if control is not None and value.base < control.end and control.base < value.end:
-            raise ValueError(f"should not overlap control, {control.base:#x} to {control.end:#x}")
-        return value
 
-
-_DDR_HIGH = (DDR_HIGH_BASE, DDR_HIGH_END)
+def _check_ddr(name: str, found: AddressRange, first: int, end: int) -> None:
+    if found.base != first or found.end > end:
+        raise ConfigError(
+            f"memory_map.{name} is {found}; it should begin at {first:#x} and end before {end:#x}."
+        )
 
 
 def _one_of(value: str, known: tuple[str, ...]) -> str:
@@ -186,7 +180,7 @@ class Board(_Section):
 
     name: str = Field(min_length=1)
     part: str = Field(min_length=1)
-    board_part: str = Field(pattern=r"^[\w.*-]+:[\w.*-]+:part0$")
+    board_part: str
     resources: Limits
     usable: Limits
     clock_mhz: float = Field(gt=0, le=1000)
@@ -202,29 +196,28 @@ class Board(_Section):
     def _engine(cls, value: object) -> EngineConfig:
         return EngineDefaults.model_validate(value).resolve()
 
-    @field_validator("ports")
+    @field_validator("board_part")
     @classmethod
-    def _ports(cls, value: tuple[Port, ...]) -> tuple[Port, ...]:
-        names = [port.name for port in value]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ValueError(f"should name each port once; {twice} is there twice")
+    def _board_part(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.*-]+:[\w.*-]+:part0", value):
+            raise ValueError("should be of the form VENDOR:BOARD:part0")
         return value
 
-    @field_validator("memory_map")
-    @classmethod
-    def _memory_map(cls, value: MemoryMap, info: ValidationInfo) -> MemoryMap:
-        system = info.data.get("ps")
-        if system is not None:
-            window = master_port(system.control_port)
-            for name in ("control", "axi_intc"):
-                found: AddressRange = getattr(value, name)
-                if found.base < window.first or found.end - 1 > window.last:
-                    raise ValueError(
-                        f"should have {name} within {window.name}, {window.first:#x} to "
-                        f"{window.last:#x}"
-                    )
-        return value
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [port.name for port in self.ports]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ConfigError(f"ports names {twice} twice; each should be there once.")
+        window = master_port(self.ps.control_port)
+        for name in ("control", "axi_intc"):
+            found: AddressRange = getattr(self.memory_map, name)
+            if found.base < window.first or found.end - 1 > window.last:
+                raise ConfigError(
+                    f"memory_map.{name} is {found}; {window.name} reaches {window.first:#x} to "
+                    f"{window.last:#x}."
+                )
+        return self
 
     @property
     def ultra_ram(self) -> bool:
@@ -303,5 +296,5 @@ def _explain(error: ValidationError, path: Path) -> str:
         return f"{path}: the key {key!r} is missing. Add it; see boards/zcu102/board.yaml.{rest}"
     if first["type"] == "extra_forbidden":
         return f"{path}: the key {key!r} is unknown. Remove it or correct its name.{rest}"
-    reason = first["msg"].removeprefix("Input ")
+    reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
     return f"{path}: {key} is {first['input']!r}, but it {reason[0].lower()}{reason[1:]}.{rest}"

@@ -50,6 +50,9 @@ from hwgen.verification import (
     golden,
     prediction,
 )
+from hwgen.vivado.project import vivado_project
+from hwgen.vivado.synthesis import Options as SynthesisOptions
+from hwgen.vivado.synthesis import Synthesised, synthesise
 
 CONFIG, BOARD, REPORT, PAGE = "hwgen.yaml", "board.yaml", "report.json", "report.html"
 """Names in a design folder, beside ``program/``, ``hls/``, ``rtl/`` and the model's copy."""
@@ -123,6 +126,7 @@ class Design:
             **program_files(self.program),
             **self._hls(self._built),
             **rtl_project(self.program.engine),
+            **vivado_project(self.board, self.program.engine, self._report.clock_mhz),
             **self._source.copy(),
             CONFIG: self.config.to_yaml().encode(),
             BOARD: self.board.to_yaml().encode(),
@@ -213,6 +217,40 @@ class Design:
         resources = self._report.resources.model_copy(update={"yosys": yosys_report(found)})
         self._replace(self._report.model_copy(update={"resources": resources}))
         return self._report
+
+    def synthesise(
+        self, options: SynthesisOptions | None = None, progress: Progress | None = None
+    ) -> Synthesised | None:
+        """Runs Vivado on the written folder, to a bitstream in ``vivado/output/``. What it found of
+        the routed design enters the report (``resources.synth``, ``timing``).
+
+        Returns:
+            What was found; None where the last step asked for comes before that. Where timing is
+            not met there is no bitstream.
+
+        Raises:
+            OutputError: the design has no folder yet.
+            ToolError: Vivado is missing, failed, or cannot be reached. The report stays as it was.
+        """
+        if self.directory is None:
+            raise OutputError("Vivado works in the design's folder; call write() first.")
+        found = synthesise(
+            self.directory,
+            self.board.part,
+            self._report.clock_mhz,
+            options or SynthesisOptions(),
+            progress or silent,
+        )
+        if found is not None:
+            known = {"vivado": found.vivado, "vitis": found.hls}
+            resources = {"synth": found.engine, "synth_design": found.design}
+            update = {
+                "tool_versions": {**self._report.tool_versions, **known},
+                "resources": self._report.resources.model_copy(update=resources),
+                "timing": found.timing,
+            }
+            self._replace(self._report.model_copy(update=update))
+        return found
 
     def _rtl(
         self,
@@ -432,8 +470,8 @@ def open_design(directory: str | Path) -> Design:
     """A design that ``write`` wrote.
 
     Raises:
-        ProgramError: the folder is no design, is damaged, or was edited outside ``hls/`` and
-            ``rtl/``.
+        ProgramError: the folder is no design, is damaged, or was edited outside ``hls/``,
+            ``rtl/`` and ``vivado/``.
     """
     directory = Path(directory)
     try:

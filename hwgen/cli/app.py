@@ -50,6 +50,24 @@ class CyclesLevel(StrEnum):
     MODEL = "model"
 
 
+class EngineKind(StrEnum):
+    """Which of the two engines ``synth`` takes."""
+
+    RTL = "rtl"
+    HLS = "hls"
+
+
+class SynthStep(StrEnum):
+    """The steps of ``synth`` in order."""
+
+    HLS = "hls"
+    IP = "ip"
+    DESIGN = "design"
+    SYNTH = "synth"
+    IMPL = "impl"
+    BITSTREAM = "bitstream"
+
+
 class Package(StrEnum):
     """What becomes of package tokens at the next selector."""
 
@@ -226,6 +244,135 @@ def estimate(
     from hwgen.cli.estimate import run
 
     run(directory, synth)
+
+
+@app.command()
+def package(
+    directory: Folder,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE.zip",
+            help="File to write; MODEL-BOARD.zip unless given.",
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DATA.npz", help="Images, with labels perhaps, to carry."),
+    ] = None,
+    images: Annotated[int, typer.Option("--images", min=1, help="How many; the first N.")] = 16,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is no package of hwgen.")
+    ] = False,
+) -> None:
+    """Pack a design for its board: overlay, programs, example images, driver and notebooks.
+
+    The bitstream is what `hwgen synth` left in DIR. Without it the package is complete but for
+    that, and runs on the simulated board. Images come with the outputs that the accelerator must
+    give; without `--data` they are random pixels. Two runs give the same bytes.
+
+    **Examples**
+
+    `hwgen package out --data test.npz`
+
+    `hwgen package out --data test.npz --images 100 -o vit.zip`
+    """
+    from hwgen.cli.package import run
+
+    run(directory, output, data, images, force)
+
+
+@app.command()
+def rehearse(
+    package: Annotated[
+        Path,
+        typer.Argument(metavar="PACKAGE", help="Of `hwgen package`: the zip file or its folder."),
+    ],
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NOTEBOOK.ipynb|SCRIPT.py",
+            help="What to run; all notebooks of the package unless given.",
+        ),
+    ] = None,
+    output: Output = Path("rehearsal"),
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            "--python", metavar="PATH", help="Python with pynq; hwgen makes one unless given."
+        ),
+    ] = None,
+    twin: Annotated[
+        bool,
+        typer.Option(
+            "--twin", help="The array's multipliers in C++, equal in every cycle, faster."
+        ),
+    ] = False,
+    timeout: Annotated[
+        int, typer.Option("--timeout", min=1, metavar="S", help="Seconds that one cell may take.")
+    ] = 900,
+) -> None:
+    """Run a package on the simulated board: its notebooks, or a script of yours.
+
+    The package's own driver runs with pynq, and the engine is its SystemVerilog, simulated cycle by
+    cycle. Executed notebooks and their figures are written to DIR. The first run makes a Python
+    environment for pynq and compiles the simulator (minutes each); later ones take both from the
+    cache. A script finds its package in the environment variable HWGEN_PACKAGE.
+
+    **Examples**
+
+    `hwgen rehearse vit-zcu102.zip`
+
+    `hwgen rehearse vit-zcu102.zip 4_bring_up.ipynb -o somewhere`
+
+    `hwgen rehearse vit-zcu102.zip my_application.py`
+    """
+    from hwgen.cli.rehearse import run
+
+    run(package, names or [], output, python, twin, timeout)
+
+
+@app.command()
+def synth(
+    directory: Folder,
+    engine: Annotated[
+        EngineKind,
+        typer.Option("--engine", help="rtl: the SystemVerilog. hls: the C++, through Vitis HLS."),
+    ] = EngineKind.RTL,
+    step: Annotated[
+        SynthStep, typer.Option("--step", help="The last step to do; hls only with --engine hls.")
+    ] = SynthStep.BITSTREAM,
+    host: Annotated[
+        str | None,
+        typer.Option(
+            "--host", metavar="USER@MACHINE[:FOLDER]", help="Run the tools there, over SSH."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, max=64, help="Processes that Vivado may run at once.")
+    ] = 4,
+) -> None:
+    """Make the bitstream with Vivado: package the engine, build the block design, place and route.
+
+    Takes hours for a large engine. A run that broke off goes on behind the last step that was done,
+    as long as nothing that it depends on was changed. What Vivado found of resources and timing is
+    added to the report; bitstream and hardware handoff are left in `DIR/vivado/output`, from where
+    `hwgen package` takes them. `docs/vivado.md` tells what each step leaves.
+
+    **Examples**
+
+    `hwgen synth out`
+
+    `hwgen synth out --step synth --jobs 8`
+
+    `hwgen synth out --engine hls --host me@server:scratch/out`
+    """
+    from hwgen.cli.synth import run
+    from hwgen.vivado.synthesis import Options
+
+    run(directory, Options(engine.value, step.value, host, jobs))
 
 
 @app.command("latency-table")

@@ -18,6 +18,7 @@ from hwgen.report.make import installed_version, tool_versions
 from hwgen.sim.toolchain import find_ap_types, find_compiler
 from hwgen.sim.verilator import find_verilator
 from hwgen.synthesis import yosys
+from hwgen.vivado.tools import OLDEST
 
 TIMEOUT_S = 60.0
 
@@ -63,20 +64,26 @@ def tools() -> list[Tool]:
         Tool(
             "vitis-run",
             _version("vitis-run", "--version"),
-            "HLS synthesis, Vitis 2024.1 and later",
+            "hwgen synth --engine hls, Vitis 2023.2 and later",
             "install it and source its settings64.sh",
         ),
         Tool(
             "vitis_hls",
             _version("vitis_hls", "-version"),
-            "HLS synthesis, Vitis 2020.2 to 2024.2",
+            "hwgen synth --engine hls, Vitis 2020.2 to 2024.2",
             "install it and source its settings64.sh",
         ),
         Tool(
             "vivado",
             _version("vivado", "-version"),
-            "bitstreams",
-            "install it and source its settings64.sh",
+            "hwgen synth: bitstreams",
+            f"install {'.'.join(map(str, OLDEST))} or later and source its settings64.sh",
+        ),
+        Tool(
+            "ssh",
+            _version("ssh", "-V"),
+            "hwgen synth --host: tools of another machine",
+            "install OpenSSH (Debian, Ubuntu: apt install openssh-client)",
         ),
         _verilator(),
         Tool(

@@ -16,8 +16,9 @@ from hwgen.report.figures import (
     run_name,
     shares,
     signed_percent,
+    timing_text,
 )
-from hwgen.report.schema import Fidelity, Pruning, Report, RtlResult
+from hwgen.report.schema import Fidelity, Pruning, Report, Resources, RtlResult
 
 
 def headline(report: Report) -> Table:
@@ -45,15 +46,12 @@ def headline(report: Report) -> Table:
     )
     if report.pruning:
         table.add_row("tokens", tokens(report.pruning))
-    used, device = report.resources.predicted, report.resources.device
-    table.add_row(
-        "resources",
-        ", ".join(
-            f"{getattr(used, name):,} {RESOURCE_NAMES[name]} ({percent(share, 0)})"
-            for name, share in shares(used, device).items()
-        )
-        + " (predicted)",
-    )
+    device = report.resources.device
+    table.add_row("resources", f"{_amounts(report.resources.predicted, device)} (predicted)")
+    if report.timing:
+        table.add_row("", f"{_amounts(report.resources.synth, device)} (Vivado)")
+        colour = "green" if report.timing.met else "red"
+        table.add_row("timing", f"[{colour}]{timing_text(report.timing)}[/] (Vivado)")
     if report.fidelity.metric:
         table.add_row("accuracy", accuracy(report.fidelity))
     csim, rtl = report.verification.csim, report.verification.rtl
@@ -70,6 +68,13 @@ def headline(report: Report) -> Table:
             "in memory" + ("" if rtl.array == "faithful" else " (array: C++ twin)"),
         )
     return table
+
+
+def _amounts(used: Resources, device: Resources) -> str:
+    return ", ".join(
+        f"{getattr(used, name):,} {RESOURCE_NAMES[name]} ({percent(share, 0)})"
+        for name, share in shares(used, device).items()
+    )
 
 
 def tokens(pruning: Pruning) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures as text, the same on the page and in the terminal."""
 
-from hwgen.report.schema import Pruning, Report, Resources
+from hwgen.report.schema import Pruning, Report, Resources, Timing
 
 RESOURCE_NAMES = {
     "lut": "LUT",
@@ -46,6 +46,20 @@ def shares(used: Resources, limits: Resources) -> dict[str, float]:
     """Share of the board that each known resource takes."""
     amounts = ((name, getattr(used, name), getattr(limits, name)) for name in RESOURCE_NAMES)
     return {name: used / limit for name, used, limit in amounts if used is not None and limit}
+
+
+def timing_text(timing: Timing) -> str:
+    """What Vivado found, in a sentence."""
+    if timing.met:
+        return (
+            f"{timing.clock_mhz:g} MHz are met with {timing.worst_slack_ns:.3f} ns to spare; the "
+            f"worst path would allow {timing.achieved_mhz:g} MHz."
+        )
+    return (
+        f"{timing.clock_mhz:g} MHz are not met: {timing.failing_endpoints:,} endpoints fail, the "
+        f"worst by {-min(timing.worst_slack_ns, timing.worst_hold_slack_ns):.3f} ns; the worst "
+        f"path would allow {timing.achieved_mhz:g} MHz."
+    )
 
 
 def rates(report: Report) -> tuple[tuple[float, float], ...]:

@@ -18,6 +18,7 @@ from hwgen.report.figures import (
     saved,
     shares,
     signed_percent,
+    timing_text,
 )
 from hwgen.report.parts import PARTS
 from hwgen.report.pictures_page import strips
@@ -87,6 +88,8 @@ def html(report: Report) -> bytes:
         blocks=_block_bars(report.instructions, compared, styles),
         array=_array(report, compared),
         waiting=_waiting(compared),
+        timing=timing_text(report.timing) if report.timing else "",
+        whole=_whole_design(report),
         resources=_resource_bars(report),
         modules=report.resources.modules,
         pruned=pruned,
@@ -227,6 +230,16 @@ def _resource_bars(report: Report) -> list[Bar]:
             mark = None if limit is None else 100 * limit
             bars.append(Bar(title, f"{text} ({percent(share, 0)})", (segment,), mark))
     return bars
+
+
+def _whole_design(report: Report) -> str:
+    """What the whole design takes, in a sentence."""
+    resources = report.resources
+    taken = ", ".join(
+        f"{getattr(resources.synth_design, name):,} {RESOURCE_NAMES[name]} ({percent(share, 0)})"
+        for name, share in shares(resources.synth_design, resources.device).items()
+    )
+    return f"The whole design with its interconnect: {taken}." if taken else ""
 
 
 def _row(instruction: InstructionReport, cycles: Cycles, total: int) -> Row:

@@ -16,6 +16,7 @@ _NO_VENDOR = (
     "Vitis HLS and Vivado have not been run, and no board. The clock is a target, not a result: "
     "whether the engine can be placed and routed at it is open."
 )
+_ENGINES = {"rtl": "SystemVerilog", "hls": "C++"}
 _CPP = (
     "How many cycles the HLS C++ takes is unknown; all cycles here are those of the SystemVerilog "
     "engine."
@@ -30,7 +31,7 @@ def with_limits(report: Report) -> Report:
 def limits(report: Report) -> tuple[str, ...]:
     """Sentences that are true of the report as it stands."""
     rtl = report.verification.rtl
-    found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _NO_VENDOR, _CPP]
+    found = [_measured(rtl) if rtl else _PREDICTED, _resources(report), _vendor(report), _CPP]
     if report.pruning:
         found.append(_pruned(report.pruning))
     if report.source.startswith("preset:"):
@@ -61,7 +62,22 @@ def _measured(rtl: RtlResult) -> str:
     )
 
 
+def _vendor(report: Report) -> str:
+    timing = report.timing
+    if timing is None:
+        return _NO_VENDOR
+    routed = f"Vivado placed and routed the {_ENGINES[timing.engine]} engine"
+    if timing.met:
+        return f"{routed}, and {timing.clock_mhz:g} MHz are met; no board has been run."
+    return (
+        f"{routed}, and it does not meet {timing.clock_mhz:g} MHz ({timing.achieved_mhz:g} MHz "
+        "would do): there is no bitstream. Speeds at that clock are not to be had."
+    )
+
+
 def _resources(report: Report) -> str:
+    if report.resources.synth.lut is not None:
+        return "Resources are predicted, and as Vivado reports them."
     if report.resources.yosys is None:
         return "Resources are predicted; no synthesis has confirmed them."
     return "Resources are predicted, and counted by Yosys; Vivado may need more or fewer."

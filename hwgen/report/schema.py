@@ -57,9 +57,33 @@ class ResourceReport(_Part):
         description="What the engine may take; the rest is for interconnect and routing."
     )
     device: Resources = Field(description="What the board has.")
-    synth: Resources = Field(default=Resources(), description="As Vivado reports it.")
+    synth: Resources = Field(
+        default=Resources(), description="The engine, routed, as Vivado reports it."
+    )
+    synth_design: Resources = Field(
+        default=Resources(),
+        description="The whole design, interconnect and all, as Vivado reports it.",
+    )
     modules: tuple[Module, ...] = Field(default=(), description="The prediction, part by part.")
     yosys: YosysReport | None = None
+
+
+class Timing(_Part):
+    """Timing of the routed design, as Vivado reports it after `hwgen synth`."""
+
+    engine: Literal["rtl", "hls"] = Field(
+        description="Which engine was routed. rtl: the SystemVerilog. hls: the C++."
+    )
+    clock_mhz: float = Field(description="The clock that was asked for.")
+    worst_slack_ns: float = Field(
+        description="Of all paths to registers, setup; negative: a path is too slow."
+    )
+    worst_hold_slack_ns: float = Field(description="The same for hold.")
+    achieved_mhz: float = Field(
+        description="The clock that the worst path of the engine's clock would allow."
+    )
+    failing_endpoints: int = Field(description="Setup, hold and pulse width together.")
+    met: bool = Field(description="Vivado's verdict. A bitstream is made only where it is true.")
 
 
 class Fidelity(_Part):
@@ -276,6 +300,7 @@ class Report(_Part):
         "waits."
     )
     resources: ResourceReport
+    timing: Timing | None = None
     pruning: Pruning | None = None
     fidelity: Fidelity = Fidelity()
     verification: Verification = Verification()

@@ -82,7 +82,7 @@ def test_report_shows_the_program_and_the_limits(run: Run, folder: Path) -> None
 def test_doctor_names_every_tool(run: Run) -> None:
     result = run("doctor")
     assert result.exit_code == 0, result.output
-    for tool in ("onnxruntime", "ap_int", "vitis-run", "vitis_hls", "vivado", "verilator"):
+    for tool in ("onnxruntime", "ap_int", "vitis-run", "vitis_hls", "vivado", "ssh", "verilator"):
         assert tool in result.stdout
 
 
@@ -94,7 +94,7 @@ def test_doctor_says_how_to_get_what_is_missing(run: Run, monkeypatch: pytest.Mo
     assert "apt install g++" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["build", "verify", "report", "doctor", "demo"])
+@pytest.mark.parametrize("command", ["build", "verify", "report", "synth", "doctor", "demo"])
 def test_help_has_examples(run: Run, command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from hwgen.report.limits import limits
-from hwgen.report.schema import Report
+from hwgen.report.schema import Report, Resources, Timing
 
 
 def test_a_report_as_built(report: Report) -> None:
@@ -24,3 +24,26 @@ def test_after_rtl_simulation_nothing_denies_it(measured: Report) -> None:
     verification = measured.verification.model_copy(update={"rtl": faithful})
     again = measured.model_copy(update={"verification": verification})
     assert "were C++" not in " ".join(limits(again))
+
+
+def test_after_vivado(report: Report) -> None:
+    timing = Timing(
+        engine="rtl",
+        clock_mhz=300,
+        worst_slack_ns=0.041,
+        worst_hold_slack_ns=0.01,
+        achieved_mhz=303.8,
+        failing_endpoints=0,
+        met=True,
+    )
+    resources = report.resources.model_copy(update={"synth": Resources(lut=1)})
+    routed = report.model_copy(update={"timing": timing, "resources": resources})
+    text = " ".join(limits(routed))
+    assert "Vivado have not been run" not in text
+    assert "routed the SystemVerilog engine, and 300 MHz are met; no board has been run" in text
+    assert "Resources are predicted, and as Vivado reports them." in text
+
+    slow = {"engine": "hls", "worst_slack_ns": -0.287, "achieved_mhz": 276.2, "met": False}
+    text = " ".join(limits(routed.model_copy(update={"timing": timing.model_copy(update=slow)})))
+    assert "the C++ engine, and it does not meet 300 MHz (276.2 MHz would do)" in text
+    assert "there is no bitstream" in text
