@@ -40,3 +40,7 @@ class ProgramError(HwgenError):
 
 class VerificationError(HwgenError):
     """Two executors of the same Program disagree."""
+
+
+class RehearsalError(HwgenError):
+    """A notebook or script did not run to its end on the simulated board."""

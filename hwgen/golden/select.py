@@ -48,3 +48,22 @@ def token_select(op: TokenSelect, source: np.ndarray, kept: np.ndarray) -> np.nd
     ratio = mean_ratio(max(1, len(dropped)))
     package = requantise(dropped.sum(axis=0), ratio.multiplier, ratio.shift, INT16_MAX)
     return np.concatenate([rows[kept], package[None]])
+
+
+def patches_before(rows: int, prefix: int) -> np.ndarray:
+    """Of each row before an image's first selection the patch it is, -1 of the first ``prefix``
+    rows: int64 (rows,).
+    """
+    patches = np.arange(rows) - prefix
+    patches[:prefix] = -1
+    return patches
+
+
+def patches_behind(op: TokenSelect, patches: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The same of each row that is written, -1 of a package token.
+
+    Args:
+        patches: int64 (rows,), of the rows that are read.
+        kept: bool (rows,).
+    """
+    return np.concatenate([patches[kept], np.full(op.package, -1)])

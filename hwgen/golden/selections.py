@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwgen.golden.interpreter import Interpreter, batches
+from hwgen.golden.select import patches_before, patches_behind
 from hwgen.program.instructions import TokenSelect
 from hwgen.program.program import Program
 
@@ -116,14 +117,10 @@ def stages(program: Program, run: tuple[Selection, ...]) -> list[Stage]:
         name, rows = operation(program.labels[selection.index]), len(selection.kept)
         image = images[name]
         images[name] += 1
-        # Of each row the patch it is, -1 where it is none.
         here = places.get(image)
         if here is None:
-            here = np.arange(rows) - op.prefix
-            here[: op.prefix] = -1
-        package = np.full(op.package, -1)
-        there = np.concatenate([here[selection.kept], package])
-        places[image] = there
+            here = patches_before(rows, op.prefix)
+        there = places[image] = patches_behind(op, here, selection.kept)
         patches = np.zeros(program.input.rows, bool)
         patches[there[there >= 0]] = True
         found.append(Stage(name, image, rows, selection.written, patches))

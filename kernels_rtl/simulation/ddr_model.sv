@@ -12,6 +12,8 @@
 // The first word of a read comes LATENCY cycles after its address was taken, at the earliest; words
 // of later bursts follow without a gap. A write is answered LATENCY cycles after its last word.
 // Bursts are incrementing, of whole words, on one ID. Beyond the memory the answer is SLVERR.
+// ddr_memory.cpp can make memory fail: while it is frozen, time stands still here, and nothing is
+// taken or answered.
 //
 // A burst across 4 KB or a last word that is not where awlen has it ends the simulation.
 
@@ -52,6 +54,7 @@ module ddr_model #(
   import "DPI-C" function bit ddr_destroy(input chandle memory);
   import "DPI-C" function bit ddr_read(
     input  chandle     memory,
+    input  int         port,
     input  longint     address,
     output bit [127:0] word
   );
@@ -61,6 +64,7 @@ module ddr_model #(
     input bit [127:0] word,
     input bit [ 15:0] strobe
   );
+  import "DPI-C" function bit ddr_frozen();
 
   localparam int WORD = 16000;
   localparam int CHANNELS = PORTS + 1;  // the last one is the write port
@@ -77,7 +81,7 @@ module ddr_model #(
     if (outstanding < 1 || outstanding > PLACES) $fatal(1, "%0d bursts under way", outstanding);
     most = CHANNELS * WORD + millibytes;
     memory = ddr_create(MEGABYTES);
-    if (memory == null) $fatal(1, "the image cannot be read");
+    if (memory == null) $fatal(1, "the memory's file cannot be read");
   end
 
   final begin
@@ -91,6 +95,7 @@ module ddr_model #(
   // Bursts under way, in rings; `begun` and `ended` count them modulo twice the ring.
   localparam int PLACE_BITS = $clog2(PLACES);
   typedef logic [PLACE_BITS-1:0] place_t;
+  bit frozen;
   longint now;
   longint read_address[PORTS][PLACES];
   longint read_due[PORTS][PLACES];
@@ -112,11 +117,11 @@ module ddr_model #(
 
   always_comb begin
     for (int port = 0; port < PORTS; ++port) begin
-      arready[port] = read_begun[port] - read_ended[port] != limit;
+      arready[port] = !frozen && read_begun[port] - read_ended[port] != limit;
       read_wish[port] = read_begun[port] != read_ended[port] &&
           now >= read_due[port][place_t'(read_ended[port])] && (!rvalid[port] || rready[port]);
     end
-    awready    = write_begun - write_ended != limit;
+    awready    = !frozen && write_begun - write_ended != limit;
     write_wish = write_begun != write_filled && wvalid;
     left        = tokens;
     read_grant  = '0;
@@ -150,15 +155,16 @@ module ddr_model #(
     bit [127:0] word;
     bit good;
     place_t place;
-    now    <= now + 1;
-    tokens <= left + millibytes > most ? most : left + millibytes;
+    frozen <= ddr_frozen();
+    if (!frozen) now <= now + 1;
+    tokens <= frozen ? 0 : left + millibytes > most ? most : left + millibytes;
     turn   <= next_turn;
     words_moved <= words_moved + 64'($countones(read_grant)) + 64'(write_grant);
     for (int port = 0; port < PORTS; ++port) begin
       if (rready[port]) rvalid[port] <= 1'b0;
       if (read_grant[port]) begin
         place = place_t'(read_ended[port]);
-        good = ddr_read(memory, read_address[port][place], word);
+        good = ddr_read(memory, port, read_address[port][place], word);
         rdata[port] <= word;
         rresp[port] <= good ? 2'b00 : 2'b10;
         rlast[port] <= read_words[port][place] == 9'd1;

@@ -9,12 +9,30 @@
 //     wait LIMIT            until the interrupt; prints "waited CYCLES WORDS", the words moved by the
 //                           memory meanwhile, and now and then "cycle CYCLES". Exit code 3 where the
 //                           interrupt does not come within LIMIT cycles.
-// The memory (ddr_model.sv) begins with the file DDR_IMAGE and is left in the file DDR_DUMP.
+//     reset                 of engine and memory ports, as loading a bitstream does
+// The memory (ddr_model.sv) begins with the file DDR_IMAGE and is left in the file DDR_DUMP, or is
+// the file DDR_SHARED; see ddr_memory.cpp. It fails by command, until mended:
+//     fail FIRST LAST       what touches these byte addresses is answered with an error
+//     freeze ON             1: nothing is taken or answered, 0: memory goes on
+//     corrupt PORT HIGH LOW these of 128 bits are flipped in all words that the port reads
+//     mend
+//
+// COMMANDS may be "-", standard input: then this is a board whose clock runs without commands, as
+// long as the engine works. Each command is answered by its output and a line "ok", each change of
+// the interrupt is told at once by a line "irq LEVEL", and the end of input ends the simulation.
 #include <cinttypes>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <sstream>
 #include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include "Vhwgen_testbench.h"
 #include "verilated.h"
@@ -22,12 +40,57 @@
 #include "verilated_fst_c.h"
 #endif
 
+// ddr_memory.cpp
+extern "C" {
+void ddr_fail(std::uint64_t first, std::uint64_t last);
+void ddr_freeze(bool on);
+void ddr_corrupt(int port, std::uint64_t high, std::uint64_t low);
+void ddr_mend();
+}
+
 namespace {
 
 const uint64_t kPatience = 1000;       // cycles for a register access
 const uint64_t kReport = 1 << 16;      // cycles between reports
 const int kReset = 200;                // cycles of reset and after it
+const int kSlice = 16;                 // cycles between looks for a command
+const int kSettle = 256;               // cycles after a run, for what it leaves at the ports
 enum Exit { kDone = 0, kUsage = 2, kTimeout = 3 };
+
+// The lines of a file, or of another process.
+class Commands {
+ public:
+    explicit Commands(int file) : file_(file) {}
+
+    // Whether there is something to read, the end included.
+    bool ready() const {
+        pollfd input = {file_, POLLIN, 0};
+        return text_.find('\n') != std::string::npos || poll(&input, 1, 0) != 0;
+    }
+
+    // Waits for a line; false at the end.
+    bool next(std::string* line) {
+        std::size_t end;
+        while ((end = text_.find('\n')) == std::string::npos) {
+            char part[4096];
+            const ssize_t size = read(file_, part, sizeof part);
+            if (size > 0) {
+                text_.append(part, size);
+            } else if (text_.empty()) {
+                return false;
+            } else {
+                text_ += '\n';  // of the last line
+            }
+        }
+        *line = text_.substr(0, end);
+        text_.erase(0, end + 1);
+        return true;
+    }
+
+ private:
+    int file_;
+    std::string text_;  // read, but not yet taken
+};
 
 class Testbench {
  public:
@@ -41,10 +104,7 @@ class Testbench {
             waves_->open(plusarg.substr(plusarg.find('=') + 1).c_str());
         }
 #endif
-        top_.ap_rst_n = 0;
-        for (int i = 0; i < kReset; ++i) tick();
-        top_.ap_rst_n = 1;
-        for (int i = 0; i < kReset; ++i) tick();
+        reset();
     }
 
     ~Testbench() {
@@ -52,6 +112,13 @@ class Testbench {
         if (waves_) waves_->close();
 #endif
         top_.final();
+    }
+
+    void reset() {
+        top_.ap_rst_n = 0;
+        for (int i = 0; i < kReset; ++i) tick();
+        top_.ap_rst_n = 1;
+        for (int i = 0; i < kReset; ++i) tick();
     }
 
     bool write(uint32_t offset, uint32_t value) {
@@ -105,6 +172,24 @@ class Testbench {
         return true;
     }
 
+    // Until the engine is done with its work, or there is a command.
+    void work(const Commands& commands) {
+        for (int still = 0; still < kSettle && !commands.ready();) {
+            for (int i = 0; i < kSlice; ++i) {
+                tick();
+                tell_interrupt();
+            }
+            still = top_.busy ? 0 : still + kSlice;
+        }
+    }
+
+    void tell_interrupt() {
+        if (top_.irq == told_) return;
+        told_ = top_.irq;
+        std::printf("irq %d\n", told_);
+        std::fflush(stdout);
+    }
+
  private:
     void low() {
         top_.ap_clk = 0;
@@ -129,50 +214,82 @@ class Testbench {
 
     VerilatedContext* context_;
     Vhwgen_testbench top_;
+    int told_ = 0;
 #if VM_TRACE
     std::unique_ptr<VerilatedFstC> waves_;
 #endif
 };
 
-int run(VerilatedContext* context, std::FILE* commands) {
+// kDone, or why the simulation cannot go on.
+Exit execute(const std::string& line, Testbench* testbench) {
+    std::istringstream words(line);
+    std::string name, word;
+    std::vector<uint64_t> numbers;
+    words >> name;
+    while (words >> word) {
+        char* end = nullptr;
+        numbers.push_back(std::strtoull(word.c_str(), &end, 0));
+        if (*end != '\0') return kUsage;
+    }
+    const auto is = [&](const char* command, std::size_t count) {
+        return name == command && numbers.size() == count;
+    };
+    bool good = true;
+    if (is("write", 2)) {
+        good = testbench->write(uint32_t(numbers[0]), uint32_t(numbers[1]));
+    } else if (is("read", 1)) {
+        uint32_t value = 0;
+        good = testbench->read(uint32_t(numbers[0]), &value);
+        if (good) std::printf("read %" PRIu64 " %" PRIu32 "\n", numbers[0], value);
+    } else if (is("wait", 1)) {
+        good = testbench->wait(numbers[0]);
+    } else if (is("reset", 0)) {
+        testbench->reset();
+    } else if (is("fail", 2)) {
+        ddr_fail(numbers[0], numbers[1]);
+    } else if (is("freeze", 1)) {
+        ddr_freeze(numbers[0] != 0);
+    } else if (is("corrupt", 3)) {
+        ddr_corrupt(int(numbers[0]), numbers[1], numbers[2]);
+    } else if (is("mend", 0)) {
+        ddr_mend();
+    } else {
+        return kUsage;
+    }
+    return good ? kDone : kTimeout;
+}
+
+int run(VerilatedContext* context, Commands* commands, bool board) {
     Testbench testbench(context);
-    char line[256];
-    while (std::fgets(line, sizeof line, commands)) {
-        uint64_t limit = 0;
-        uint32_t offset = 0, value = 0;
-        long long first = 0, second = 0;
-        bool good = true;
-        if (std::sscanf(line, "write %lli %lli", &first, &second) == 2) {
-            good = testbench.write(uint32_t(first), uint32_t(second));
-        } else if (std::sscanf(line, "read %lli", &first) == 1) {
-            offset = uint32_t(first);
-            good = testbench.read(offset, &value);
-            if (good) std::printf("read %" PRIu32 " %" PRIu32 "\n", offset, value);
-        } else if (std::sscanf(line, "wait %lli", &first) == 1) {
-            limit = uint64_t(first);
-            good = testbench.wait(limit);
-        } else {
-            std::fprintf(stderr, "testbench: not a command: %s", line);
-            return kUsage;
+    std::string line;
+    for (;;) {
+        if (board) testbench.work(*commands);
+        if (!commands->next(&line)) return kDone;
+        const Exit exit = execute(line, &testbench);
+        if (exit != kDone) {
+            std::fprintf(stderr, "testbench: %s: %s\n",
+                         exit == kUsage ? "not a command" : "no answer to", line.c_str());
+            return exit;
+        }
+        if (board) {
+            testbench.tell_interrupt();
+            std::printf("ok\n");
         }
         std::fflush(stdout);
-        if (!good) {
-            std::fprintf(stderr, "testbench: no answer to: %s", line);
-            return kTimeout;
-        }
     }
-    return kDone;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::FILE* commands = argc > 1 ? std::fopen(argv[1], "r") : nullptr;
-    if (commands == nullptr) {
+    const bool board = argc > 1 && std::strcmp(argv[1], "-") == 0;
+    const int file = board ? STDIN_FILENO : argc > 1 ? open(argv[1], O_RDONLY) : -1;
+    if (file < 0) {
         std::fprintf(stderr, "usage: hwgen_testbench COMMANDS [+events=FILE] [+waves=FILE]\n");
         return kUsage;
     }
     VerilatedContext context;
     context.commandArgs(argc, argv);
-    return run(&context, commands);
+    Commands commands(file);
+    return run(&context, &commands, board);
 }

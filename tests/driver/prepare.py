@@ -35,6 +35,7 @@ def main() -> None:
     packages(folder / "packages")
     driver_wheel(folder / "wheel")
     simulated_board(folder / "simulated", folder / "simulator")
+    simulator(load_board("zcu102").engine, folder / "simulators" / "fashion")
 
 
 def hardware_handoffs(folder: Path) -> None:
@@ -99,11 +100,21 @@ def simulated_board(folder: Path, simulator: Path) -> None:
         inputs=np.stack([stripe(run) for run in beats]),
         outputs=Interpreter(program).run_all(beats),
     )
-    files = rtl_project(program.engine)
-    compiled = compile_rtl(
-        {name.removeprefix(f"{FOLDER}/"): data for name, data in files.items()}, Options(twin=True)
+    simulator.write_text(f"{_compiled(program.engine, Options(twin=True))}\n")
+
+
+def simulator(engine: EngineConfig, place: Path) -> None:
+    """The compiled simulator of an engine, every DSP slice of it, as a link."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(_compiled(engine, Options()))
+
+
+def _compiled(engine: EngineConfig, options: Options) -> Path:
+    files = rtl_project(engine)
+    return compile_rtl(
+        {name.removeprefix(f"{FOLDER}/"): data for name, data in files.items()}, options
     )
-    simulator.write_text(f"{compiled}\n")
 
 
 if __name__ == "__main__":
