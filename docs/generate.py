@@ -16,6 +16,7 @@ from hwgen.program.registers import Register, register_map
 from hwgen.program.status import MEANING
 from hwgen.report.keys import keys
 from hwgen.report.schema import Report
+from hwgen.self_test.units import units
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -83,6 +84,10 @@ def blocks() -> dict[str, str]:
             (b.function, b.domain, f"{b.inputs:,}", b.measure, f"{b.error:.3g}", b.at)
             for b in error_bounds()
         ],
+    )
+    tables["self-test-units"] = table(
+        ("unit", "suspected when all of these fail"),
+        [(u.name, ", ".join(dict.fromkeys(e.check for e in u.evidence))) for u in units(64)],
     )
     return tables
 

@@ -32,8 +32,8 @@ from hwgen.sim.rtl import run_rtl
 from hwgen.sim.rtl_build import Options, compile_rtl
 
 DATA = Path(hwgen.__file__).parent / "data"
-FASHION = np.load(DATA / "fashion_test.npz")["images"][:10]
-SMALL = np.random.default_rng(5).integers(0, 256, (10, 16, 16, 3), np.uint8)
+FASHION = np.load(DATA / "fashion_test.npz")["images"][:6]
+SMALL = np.random.default_rng(5).integers(0, 256, (6, 16, 16, 3), np.uint8)
 
 
 @cache
@@ -49,7 +49,7 @@ def fashion(batch: int) -> Program:
 def small(batch: int) -> Program:
     """With three selectors whose package tokens stay."""
     graph = vit("test", VitShape(16, 3, 4, 64, 2, 5, 7), seed=3)
-    graph = insert_selectors(graph, [2, 3, 5], package="kept", threshold=0.72)
+    graph = insert_selectors(graph, [2, 3, 5], package="kept", threshold=0.74)
     return compile_model(
         canonicalise(graph), SMALL, Quantisation(), EngineConfig(), batch=Batch(batch, 40)
     )
@@ -90,7 +90,9 @@ def test_scores_tell_the_patches_that_stay(
     expected = by_golden(program, images)
     assert_same(kept_patches(trace, found, len(images)), expected)
     assert trace.selectors == tuple(expected)
-    assert {tuple(kept.sum(axis=1)) for kept in expected.values()} != {(program.input.rows,) * 10}
+    assert {tuple(kept.sum(axis=1)) for kept in expected.values()} != {
+        (program.input.rows,) * len(images)
+    }
     # What nobody writes does not matter.
     dirty = np.where(found == 0, np.int16(-0x5A5B), found)
     for number, run in enumerate(selections(program, beats)):

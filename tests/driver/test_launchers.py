@@ -56,7 +56,7 @@ def run(environment: dict[str, str], *arguments: str | Path) -> "subprocess.Comp
         env=environment,
         capture_output=True,
         text=True,
-        # As a service manager starts it: the files of interrupts are no terminal of such a process.
+        # A session without a terminal takes the first one that it opens, an interrupt's file.
         start_new_session=True,
         timeout=120,
     )
@@ -93,7 +93,7 @@ def test_no_script(environment: dict[str, str]) -> None:
     [
         (
             "",
-            "HWGEN_SIMULATOR is not set. Set it to the path of a compiled simulator; hwgen rehears",
+            "HWGEN_SIMULATOR is not set. Set it to the path of a compiled simulator; hwgen ",
         ),
         ("/none", "The simulator cannot be started (/none): No such file or directory.\n"),
     ],
