@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hwgen.config import Config
 from hwgen.deploy.manifest import Manifest
+from hwgen.driver.errors import DriverError
 from hwgen.numerics.error_bounds import error_bounds
 from hwgen.program.engine import EngineConfig
 from hwgen.program.fields import FIELDS, Buffer, Opcode, Region
@@ -41,6 +42,17 @@ def register_meaning(register: Register) -> str:
     """What the register holds, and each of its fields."""
     fields = (f"`{f.name}` ({f.low}): {f.meaning}" for f in register.fields)
     return ". ".join((register.meaning, *fields))
+
+
+def error_row(kind: type[DriverError]) -> tuple[str, ...]:
+    """What its docstring says of an error: a sentence of two parts."""
+    happened, _, advice = " ".join((kind.__doc__ or "").split()).partition("; ")
+    return (
+        f"`{kind.__name__}`",
+        happened,
+        advice.rstrip("."),
+        "works on" if kind.usable else "load a package",
+    )
 
 
 def blocks() -> dict[str, str]:
@@ -77,6 +89,10 @@ def blocks() -> dict[str, str]:
     )
     tables["report-keys"] = table(
         ("key", "meaning"), [(f"`{key}`", text) for key, _, text in keys(Report)]
+    )
+    tables["driver-errors"] = table(
+        ("class", "what happened", "what to do", "afterwards"),
+        [error_row(kind) for kind in DriverError.__subclasses__()],
     )
     tables["error-bounds"] = table(
         ("function", "inputs tried", "number", "measure", "largest error", "at input"),

@@ -240,7 +240,8 @@ class Accelerator:
         return list(kept.values())
 
     def examples(self) -> Examples:
-        """The package's examples. Raises CorruptPackageError."""
+        """The package's examples. Raises CorruptPackageError, and UnsupportedError once closed."""
+        self._runner.check()
         with np.load(io.BytesIO(self._package.read(EXAMPLES)), allow_pickle=False) as file:
             return Examples(file["images"], file.get("labels"), file["outputs"])
 

@@ -14,8 +14,8 @@ class DriverError(HwgenError):
     """Base of all errors of the driver.
 
     Attributes:
-        usable: whether the accelerator works on after it. Where an error comes from ``load`` there
-            is none: the device is as free as before.
+        usable: whether the accelerator works on after it. After others a package must be loaded
+            first; the device is free for that, or closing the accelerator frees it.
     """
 
     usable: ClassVar[bool] = True
@@ -26,11 +26,15 @@ class PackageError(DriverError):
     zip file that 'hwgen package' wrote, and install the wheel in its 'driver' folder.
     """
 
+    usable = False
+
 
 class CorruptPackageError(DriverError):
     """A file of the package is missing or changed, as it happens to copies that break off; copy the
     package to the board again.
     """
+
+    usable = False
 
 
 class NoDeviceError(DriverError):
@@ -38,11 +42,15 @@ class NoDeviceError(DriverError):
     in PYNQ_REMOTE_DEVICES.
     """
 
+    usable = False
+
 
 class WrongBoardError(DriverError):
     """The package was made for another board; make one for this board with 'hwgen build --board'
     and 'hwgen package'.
     """
+
+    usable = False
 
 
 class BitstreamError(DriverError):
@@ -58,11 +66,15 @@ class NoEngineError(DriverError):
     belong to the package.
     """
 
+    usable = False
+
 
 class WrongEngineError(DriverError):
     """The engine in the bitstream is not the one that the package's programs were compiled for;
     make bitstream and package from the same design.
     """
+
+    usable = False
 
 
 class DeviceBusyError(DriverError):

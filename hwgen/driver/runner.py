@@ -8,7 +8,7 @@ from typing import Any
 
 from pynq import Overlay
 
-from hwgen.driver.board import check_identity, load_again
+from hwgen.driver.board import check_identity, choose_device, load_again
 from hwgen.driver.engine import HwgenEngine
 from hwgen.driver.errors import DeviceBusyError, UnsupportedError, replaced_bitstream
 from hwgen.driver.execution import Execution, Job
@@ -49,6 +49,7 @@ class Runner:
     @contextmanager
     def loaded(self, device: Any, name: str) -> Iterator[ProgramMemory]:
         """A program that leaves memory in the end."""
+        self.check()
         memory = self.load(device, name)
         with ExitStack() as stack:
             stack.callback(memory.free)
@@ -79,7 +80,7 @@ class Runner:
         if not await poll_async(lambda: self._busy.acquire(blocking=False), timeout_s):
             raise _busy()
         try:
-            self._check_loaded()
+            self.check()
             if not await poll_async(self._engine.idle, QUIET_S):
                 self._restart()
             execution = Execution(self._engine, job, self._waiting.prepare)
@@ -90,8 +91,8 @@ class Runner:
         return execution
 
     def values(self) -> dict[str, int]:
-        """The engine's registers by name."""
-        self._check_loaded()
+        """The engine's registers by name. Raises the errors of ``check``."""
+        self.check()
         return self._engine.values()
 
     def close(self) -> None:
@@ -123,19 +124,26 @@ class Runner:
 
     def _settle(self) -> None:
         """Sees that nothing runs."""
-        self._check_loaded()
+        self.check()
         if not poll(self._engine.idle, QUIET_S):
             self._restart()
 
     def _restart(self) -> None:
         """Loads bitstream and programs again."""
+        choose_device(self._overlay.device)
         load_again(self._overlay, self._package)
         check_identity(self._engine, self._package.manifest)
         self._waiting.renew()
         for program in self._programs:
             program.load_again()
 
-    def _check_loaded(self) -> None:
+    def check(self) -> None:
+        """Sees that the engine is still ours.
+
+        Raises:
+            UnsupportedError: it was closed.
+            BitstreamError: another bitstream was loaded.
+        """
         if self._closed:
             raise UnsupportedError(
                 "This accelerator is closed; loading another package closes it, too. Load the "

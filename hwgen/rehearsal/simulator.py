@@ -12,6 +12,7 @@ import textwrap
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -50,7 +51,8 @@ class Simulator:
         Raises:
             ToolError: it cannot be started, or ended at once.
         """
-        self._lock = threading.Lock()
+        # Ctrl-C interrupts the main thread alone: an exchange that has begun is always finished.
+        self._worker = ThreadPoolExecutor(1, "simulator")
         self._answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._messages = tempfile.TemporaryFile()  # noqa: SIM115, open as long as the process
         try:
@@ -97,30 +99,31 @@ class Simulator:
 
     def command(self, line: str) -> tuple[str, ...]:
         """Sends any command of ``testbench.cpp``; returns the lines of its answer."""
-        with self._lock:
-            if not self._end.alive:
-                raise ToolError("The simulator has been closed. Make a new SimulatedDevice.")
-            try:
-                self._commands.write(f"{line}\n")
-                self._commands.flush()
-                answer = self._answers.get(timeout=ANSWER_TIMEOUT_S)
-            except BrokenPipeError:
-                answer = _Answer(ended=True)
-            except queue.Empty:
-                self._process.kill()
-                raise ToolError(
-                    f"The simulator did not answer '{line}' within {ANSWER_TIMEOUT_S:g} seconds "
-                    "and was ended. Make a new SimulatedDevice."
-                ) from None
-            if answer.ended:
-                raise ToolError(self._obituary(answer.lines))
-            return answer.lines
+        return self._worker.submit(self._exchange, line).result()
 
     def close(self) -> None:
         """Ends the simulator; more than once does no harm."""
         self._end()
-        with self._lock:
-            self._messages.close()
+        self._worker.submit(self._messages.close).result()
+
+    def _exchange(self, line: str) -> tuple[str, ...]:
+        if not self._end.alive:
+            raise ToolError("The simulator has been closed. Make a new SimulatedDevice.")
+        try:
+            self._commands.write(f"{line}\n")
+            self._commands.flush()
+            answer = self._answers.get(timeout=ANSWER_TIMEOUT_S)
+        except BrokenPipeError:
+            answer = _Answer(ended=True)
+        except queue.Empty:
+            self._process.kill()
+            raise ToolError(
+                f"The simulator did not answer '{line}' within {ANSWER_TIMEOUT_S:g} seconds "
+                "and was ended. Make a new SimulatedDevice."
+            ) from None
+        if answer.ended:
+            raise ToolError(self._obituary(answer.lines))
+        return answer.lines
 
     def _obituary(self, lines: tuple[str, ...]) -> str:
         # What follows finds the same.

@@ -322,14 +322,16 @@ def test_loading_again_closes_the_first(tiny: Tiny) -> None:
     undone(tiny)
 
 
-def test_closed_accelerators(tiny: Tiny) -> None:
-    accelerator = Accelerator.load(tiny.package, device=tiny.device)
+def test_closed_accelerators(tiny: Tiny, tmp_path: Path) -> None:
+    package = zip_package(tiny.package, tmp_path / "tiny.zip")
+    accelerator = Accelerator.load(package, device=tiny.device)
     accelerator.close()
     accelerator.close()
     for call in (
         lambda: accelerator.predict(IMAGES),
         lambda: accelerator.self_test(),
         lambda: accelerator.registers(),
+        lambda: accelerator.examples(),
     ):
         with pytest.raises(errors.UnsupportedError, match="closed.* Load the package again"):
             call()

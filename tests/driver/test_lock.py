@@ -76,13 +76,16 @@ def test_a_lock_that_is_forgotten_is_released(name: str) -> None:
 
 def test_a_child_does_not_keep_the_lock(name: str) -> None:
     lock = DeviceLock(name)
+    waiting, going_on = os.pipe()
     child = os.fork()
     if child == 0:
-        os.read(0, 0)
+        os.close(going_on)
+        os.read(waiting, 1)
         os._exit(0)
     lock.release()
     DeviceLock(name).release()
-    os.waitpid(child, 0)
+    os.close(going_on)
+    assert os.waitpid(child, 0) == (child, 0)
 
 
 def test_other_users_may_lock(name: str) -> None:
