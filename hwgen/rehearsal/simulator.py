@@ -109,12 +109,12 @@ class Simulator:
     def _exchange(self, line: str) -> tuple[str, ...]:
         if not self._end.alive:
             raise ToolError("The simulator has been closed. Make a new SimulatedDevice.")
-        try:
+        # One that has ended says so in place of an answer.
+        with contextlib.suppress(BrokenPipeError):
             self._commands.write(f"{line}\n")
             self._commands.flush()
+        try:
             answer = self._answers.get(timeout=ANSWER_TIMEOUT_S)
-        except BrokenPipeError:
-            answer = _Answer(ended=True)
         except queue.Empty:
             self._process.kill()
             raise ToolError(

@@ -57,7 +57,7 @@ def test_the_file_builds_to_what_was_trained(
 def test_training_lowers_the_loss_and_can_be_resumed(
     tiny: Graph, selecting: Callable[..., Graph], data: Data, tmp_path: Path
 ) -> None:
-    graph, integers = selecting(2, 3), IntegerTraining(epochs=15, lr=0.02, settings=HEATVIT)
+    graph, integers = selecting(2, 3), IntegerTraining(epochs=20, lr=0.01, settings=HEATVIT)
     still = replace(integers, lr=0.0)
     straight = train_in_integers(graph, tiny, data, SETTINGS, integers, checkpoint=tmp_path / "a")
     untrained = train_in_integers(
