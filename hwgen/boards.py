@@ -179,7 +179,7 @@ class Board(_Section):
     """
 
     name: str = Field(min_length=1)
-    part: str = Field(min_length=1)
+    part: str
     board_part: str
     resources: Limits
     usable: Limits
@@ -195,6 +195,21 @@ class Board(_Section):
     @classmethod
     def _engine(cls, value: object) -> EngineConfig:
         return EngineDefaults.model_validate(value).resolve()
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("should be one line of text")
+        return value
+
+    @field_validator("part")
+    @classmethod
+    def _part(cls, value: str) -> str:
+        # It stands in Tcl.
+        if not re.fullmatch(r"[\w.-]+", value):
+            raise ValueError("should be letters, digits, dots and dashes")
+        return value
 
     @field_validator("board_part")
     @classmethod
@@ -296,5 +311,5 @@ def _explain(error: ValidationError, path: Path) -> str:
         return f"{path}: the key {key!r} is missing. Add it; see boards/zcu102/board.yaml.{rest}"
     if first["type"] == "extra_forbidden":
         return f"{path}: the key {key!r} is unknown. Remove it or correct its name.{rest}"
-    reason = first["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    reason = re.sub("^(Input|String|Value error,) ", "", first["msg"])
     return f"{path}: {key} is {first['input']!r}, but it {reason[0].lower()}{reason[1:]}.{rest}"

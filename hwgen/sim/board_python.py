@@ -4,6 +4,7 @@
 import hashlib
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -56,6 +57,8 @@ def board_python(named: Path | None, progress: Progress) -> Path:
 
 
 def _checked(python: Path, what: str) -> Path:
+    # From PATH where it is a name alone. Absolute, since it is started in other folders.
+    python = Path(shutil.which(python) or python).absolute()
     finished = run_process([python, "-c", _MISSING], what=f"{what}: Python", timeout_s=60.0)
     answer = finished.tail[-1] if finished.tail else ""
     if finished.code or not answer.startswith("missing:"):

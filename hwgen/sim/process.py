@@ -15,6 +15,8 @@ from hwgen.errors import ToolError
 GRACE_S = 3.0
 """Seconds between asking a program to end and killing it."""
 TAIL_LINES = 20
+TAIL_COLUMNS = 500
+"""Of a line among the last ones: programs print whole files without a line break."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ def run_process(
     environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
 ) -> Finished:
-    """Runs ``command`` to its end; standard output and error are read as one.
+    """Runs ``command`` to its end; standard output and error are read as one. What it leaves
+    running is ended with it.
 
     Args:
         what: names the program in messages, such as ``The C++ compiler``.
@@ -69,12 +72,14 @@ def run_process(
     timer = threading.Timer(timeout_s, expire)
     timer.daemon = True
     timer.start()
+    # A child that it left would keep its output open.
+    threading.Thread(target=_end_group, args=(process.pid,), daemon=True).start()
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     assert process.stdout is not None
     try:
         with process.stdout as lines:
             for line in lines:
-                tail.append(line.rstrip())
+                tail.append(line.rstrip()[:TAIL_COLUMNS])
                 if on_line is not None:
                     on_line(line.rstrip())
         process.wait()
@@ -99,6 +104,16 @@ def stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _end_group(leader: int) -> None:
+    """Waits for a process and kills what is left of its group."""
+    try:
+        # Not reaped here: until it is, no other group can get its number.
+        os.waitid(os.P_PID, leader, os.WEXITED | os.WNOWAIT)
+        os.killpg(leader, signal.SIGKILL)
+    except (ChildProcessError, ProcessLookupError):
+        pass  # reaped meanwhile, and nothing is left
 
 
 def last_lines(lines: Sequence[str] | deque[str]) -> str:

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,9 +19,8 @@ from hwgen.emit.rtl import FOLDER, rtl_project
 from hwgen.errors import ConfigError, DataError, OutputError
 from hwgen.progress import Progress
 from hwgen.sim.board_python import board_python
-from hwgen.sim.process import last_lines, run_process
+from hwgen.sim.process import Finished, last_lines, run_process
 from hwgen.sim.rtl_build import Options, compile_rtl
-from hwgen.whole_file import write_whole
 
 NOTEBOOK, SCRIPT = ".ipynb", ".py"
 CELL_TIMEOUT_S = 900
@@ -116,12 +116,13 @@ def rehearse(
             would take the place of something else.
         ToolError: the simulator cannot be compiled, or there is no Python for it.
     """
-    with _opened(path) as package, tempfile.TemporaryDirectory(prefix="hwgen-driver-") as driver:
+    with _opened(path) as package, _scratch() as scratch:
         if package.manifest.bitstream.engine == "hls":
             _LOG.warning(HLS)
-        targets = [_target(name, package) for name in names] or _notebooks(package)
+        targets = [_target(name, package) for name in names] or _all_notebooks(package)
         _check(targets, output)
-        _unpack_driver(package, Path(driver))
+        driver = scratch / "driver"
+        _unpack_driver(package, driver)
         interpreter = board_python(python, progress)
         progress("compiling RTL", 0, 0)
         simulator = compile_rtl(
@@ -133,7 +134,8 @@ def rehearse(
             lambda done, total: progress("compiling RTL", done, total),
         )
         environment = {
-            "PYTHONPATH": driver,
+            "PYTHONPATH": str(driver),
+            "TMPDIR": str(scratch),
             "HWGEN_SIMULATOR": str(simulator),
             "HWGEN_SIMULATED_BOARD": package.manifest.board,
             "HWGEN_PACKAGE": str(package.folder.resolve()),
@@ -167,31 +169,43 @@ def _run_notebook(
         environment=board.environment,
         on_line=answers.take,
     )  # fmt: skip
-    error = "\n".join(answers.error) or None
-    if finished.code and error is None:
-        error = f"{notebook.name} ended with exit code {finished.code}.{last_lines(finished.tail)}"
+    error = None
+    if finished.code:
+        error = "\n".join(answers.error) or _ended(notebook, finished)
     figures = tuple(output / figure.name for figure in answers.figures)
     seconds = time.monotonic() - start
     return Rehearsed(notebook.name, answers.cells, seconds, written, figures, error)
 
 
 def _run_script(board: _Board, script: Path, output: Path, progress: Progress) -> Rehearsed:
-    written, lines = output / f"{script.stem}.txt", list[str]()
+    written = output / f"{script.stem}.txt"
     progress(script.name, 0, 0)
     start = time.monotonic()
-    finished = run_process(
-        [board.python, "-m", "hwgen.rehearsal", script.resolve()],
-        what=script.name,
-        timeout_s=RUN_TIMEOUT_S,
-        directory=output,
-        environment=board.environment,
-        on_line=lines.append,
-    )
-    write_whole(written, "".join(f"{line}\n" for line in lines).encode())
-    error = None
-    if finished.code:
-        error = f"{script.name} ended with exit code {finished.code}.{last_lines(finished.tail)}"
+    # As it goes: whoever waits, or stops it, can see what it printed.
+    with written.open("w", encoding="utf-8") as stream:
+        finished = run_process(
+            [board.python, "-m", "hwgen.rehearsal", script.resolve()],
+            what=script.name,
+            timeout_s=RUN_TIMEOUT_S,
+            directory=output,
+            environment={**board.environment, "PYTHONUNBUFFERED": "1"},
+            on_line=lambda line: print(line, file=stream, flush=True),
+        )
+    error = _ended(script, finished) if finished.code else None
     return Rehearsed(script.name, None, time.monotonic() - start, written, (), error)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder for the driver, and for the temporary files of what is run: a kernel that had to be
+    killed leaves some.
+    """
+    with tempfile.TemporaryDirectory(prefix="hwgen-rehearsal-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def _ended(target: Path, finished: Finished) -> str:
+    return f"{target.name} ended with exit code {finished.code}.{last_lines(finished.tail)}"
 
 
 @contextmanager
@@ -199,13 +213,23 @@ def _opened(path: Path) -> Iterator[Package]:
     """The package, its notebooks with it, which a driver has no use for."""
     with open_package(path) as package:
         if not path.is_dir():
-            with zipfile.ZipFile(path) as archive:
-                manifest = next(n for n in archive.namelist() if n.endswith(MANIFEST))
-                for name in _notebook_names(package):
-                    target = package.folder / name
-                    target.parent.mkdir(exist_ok=True)
-                    target.write_bytes(archive.read(manifest.removesuffix(MANIFEST) + name))
+            _unpack_notebooks(path, package)
         yield package
+
+
+def _unpack_notebooks(path: Path, package: Package) -> None:
+    """Unpacks those that are there: whoever changes notebooks may remove some."""
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        manifest = min(
+            (n for n in names if n.rpartition("/")[2] == MANIFEST), key=lambda n: n.count("/")
+        )
+        for name in _listed_notebooks(package):
+            member, target = manifest.removesuffix(MANIFEST) + name, package.folder / name
+            if member in names:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with _damage_told(f"{path}: {name}"):
+                    target.write_bytes(archive.read(member))
 
 
 def _unpack_driver(package: Package, folder: Path) -> None:
@@ -216,17 +240,35 @@ def _unpack_driver(package: Package, folder: Path) -> None:
             f"The package holds {len(wheels) or 'no'} driver wheels. Package the design again with "
             "'hwgen package'."
         )
-    with zipfile.ZipFile(io.BytesIO(package.read(wheels[0]))) as archive:
+    with (
+        _damage_told(wheels[0]),
+        zipfile.ZipFile(io.BytesIO(package.read(wheels[0]))) as archive,
+    ):
         archive.extractall(folder)
 
 
-def _notebook_names(package: Package) -> list[str]:
+@contextmanager
+def _damage_told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{what} is damaged ({error}). Package the design again with 'hwgen package'."
+        ) from None
+
+
+def _listed_notebooks(package: Package) -> list[str]:
     names = package.manifest.files
     return sorted(n for n in names if n.startswith(NOTEBOOKS) and n.endswith(NOTEBOOK))
 
 
 def _notebooks(package: Package) -> list[Path]:
-    found = [package.folder / name for name in _notebook_names(package)]
+    paths = (package.folder / name for name in _listed_notebooks(package))
+    return [path for path in paths if path.is_file()]
+
+
+def _all_notebooks(package: Package) -> list[Path]:
+    found = _notebooks(package)
     if not found:
         raise DataError("The package holds no notebooks. Name a notebook or a script to run.")
     return found
@@ -241,7 +283,7 @@ def _target(name: str, package: Package) -> Path:
         )
     found = next((place for place in (path, own) if place.is_file()), None)
     if found is None:
-        names = ", ".join(Path(entry).name for entry in _notebook_names(package)) or "none"
+        names = ", ".join(entry.name for entry in _notebooks(package)) or "none"
         raise DataError(
             f"There is no {name}, here or in the package. Notebooks of the package: {names}."
         )
@@ -262,7 +304,7 @@ def _check(targets: Sequence[Path], output: Path) -> None:
         raise OutputError(f"Two of the files are named {twice}. Rename one of them.")
     for target in targets:
         place = output / target.name
-        if place.exists() and place.samefile(target):
+        if target.suffix == NOTEBOOK and place.exists() and place.samefile(target):
             raise OutputError(
                 f"{target} lies in the output folder, and the executed notebook would take its "
                 "place. Name another folder with -o."

@@ -109,11 +109,16 @@ def read_outputs(directory: Path) -> Synthesis | None:
     """The bitstream of a design's folder; None where ``hwgen synth`` has not made one.
 
     Raises:
-        OutputError: it is damaged, or a file that it was made from is another now.
+        OutputError: it is damaged, has no record, or a file that it was made from is another now.
     """
     folder = directory / OUTPUT
     path = folder / RECORD
     if not path.is_file():
+        if (folder / BITSTREAM).is_file():
+            raise OutputError(
+                f"{folder} holds {BITSTREAM}, but no {RECORD} that says what it was made from. Run "
+                f"'hwgen synth {directory}': what is done is not done again, and it writes one."
+            )
         return None
     again = f"Run 'hwgen synth {directory}' again."
     try:

@@ -4,6 +4,7 @@
 What it runs in earnest is tested where pynq is: ``tests/driver/test_notebooks.py``.
 """
 
+import io
 import shlex
 import zipfile
 from collections.abc import Callable
@@ -153,6 +154,7 @@ def test_a_python_that_dies(
 def test_a_script(run: Run, zipped: Path, tmp_path: Path, python: Callable[..., Path]) -> None:
     script = tmp_path / "mine.py"
     script.write_text("")
+    left = tmp_path / "left.txt"
     command = ("rehearse", zipped, script, "-o", tmp_path / "out", "--python")
     result = run(*command, python(script="pwd; echo fine"))
     assert result.exit_code == 0, result.output
@@ -161,6 +163,46 @@ def test_a_script(run: Run, zipped: Path, tmp_path: Path, python: Callable[..., 
     result = run(*command, python(script="echo oh no; exit 3"))
     assert "mine.py ended with exit code 3. Its last lines: oh no" in refused(result)
     assert (out / "mine.txt").read_text() == "oh no\n"
+    # Temporary files end with the rehearsal.
+    run(*command, python(script=f'touch "$TMPDIR/it"; ls "$TMPDIR/it" > {left}'))
+    assert not Path(left.read_text().strip()).exists()
+
+
+def test_what_a_script_prints_is_written_as_it_goes(
+    run: Run, zipped: Path, tmp_path: Path, python: Callable[..., Path]
+) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text("")
+    board = python(script="echo first; sleep 0.5; cat mine.txt > seen.txt")
+    # A script may lie where it writes: nothing takes its place.
+    result = run("rehearse", zipped, script, "-o", tmp_path, "--python", board)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "seen.txt").read_text() == "first\n"
+    assert script.read_text() == ""
+
+
+def test_a_python_by_a_relative_path_or_by_its_name(
+    run: Run,
+    zipped: Path,
+    tmp_path: Path,
+    python: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = python()
+    board.rename(tmp_path / "board-python")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    for name in ("./board-python", "board-python"):
+        result = run("rehearse", zipped, ONE, "-o", tmp_path / "out", "--python", name)
+        assert result.exit_code == 0, result.output
+
+
+def test_only_the_exit_code_says_that_a_notebook_failed(
+    run: Run, zipped: Path, tmp_path: Path, python: Callable[..., Path]
+) -> None:
+    board = python('echo "error: of some library"')
+    result = run("rehearse", zipped, "-o", tmp_path / "out", "--python", board)
+    assert result.exit_code == 0, result.output
 
 
 def test_the_environment_names_a_python(
@@ -218,6 +260,39 @@ def test_packages_without_what_is_needed(run: Run, tmp_path: Path) -> None:
     path.write_bytes(package(notebooks=()))
     message = refused(run("rehearse", path, "-o", tmp_path / "out"))
     assert "The package holds no notebooks. Name a notebook or a script to run." in message
+
+
+def test_a_wheel_that_is_none(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    path.write_bytes(package(**{"driver/hwgen_driver-1-py3-none-any.whl": b"none"}))
+    message = refused(run("rehearse", path, "-o", tmp_path / "out"))
+    assert "hwgen_driver-1-py3-none-any.whl is damaged (File is not a zip file)." in message
+
+
+def test_a_notebook_that_was_removed(
+    run: Run, zipped: Path, tmp_path: Path, python: Callable[..., Path]
+) -> None:
+    less = tmp_path / "less.zip"
+    with zipfile.ZipFile(zipped) as whole, zipfile.ZipFile(less, "w") as copy:
+        for name in whole.namelist():
+            if not name.endswith(ONE):
+                copy.writestr(name, whole.read(name))
+    result = run("rehearse", less, "-o", tmp_path / "out", "--python", python())
+    assert result.exit_code == 0, result.output
+    assert TWO in result.stdout and ONE not in result.stdout
+    message = refused(run("rehearse", less, ONE, "-o", tmp_path / "out"))
+    assert f"There is no {ONE}, here or in the package. Notebooks of the package: {TWO}." in message
+
+
+def test_a_notebook_that_is_damaged(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "package.zip"
+    content = package()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole:
+        start = whole.getinfo(f"small-zcu102/notebooks/{ONE}").header_offset
+    place = content.index(b"{}", start)
+    path.write_bytes(content[:place] + b"[" + content[place + 1 :])
+    message = refused(run("rehearse", path, "-o", tmp_path / "out"))
+    assert f"notebooks/{ONE} is damaged (Bad CRC-32" in message
 
 
 def test_a_bitstream_of_the_other_engine(

@@ -56,6 +56,25 @@ def test_an_interruption_stops_the_program(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+def test_what_a_program_leaves_running_is_ended(tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    child = f"import time; time.sleep(2); open({str(mark)!r}, 'w')"
+    code = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {child!r}])"
+    start = time.monotonic()
+    assert run_process(python(code), what="It", timeout_s=60).code == 0
+    assert time.monotonic() - start < 2
+    time.sleep(2.5)
+    assert not mark.exists()
+
+
+def test_a_line_without_end_is_cut_in_messages() -> None:
+    lines: list[str] = []
+    finished = run_process(
+        python("print('x' * 100_000)"), what="It", timeout_s=60, on_line=lines.append
+    )
+    assert (len(finished.tail[0]), len(lines[0])) == (process.TAIL_COLUMNS, 100_000)
+
+
 def test_a_missing_program_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"^It cannot be started \(.*/none\): No such file"):
         run_process([tmp_path / "none"], what="It", timeout_s=1)
