@@ -145,7 +145,8 @@ class _Run:
     ) -> str | None:
         """Runs all cells; what stopped the run, or None."""
         try:
-            client.execute(cleanup_kc=True, stderr=messages)
+            # Standard output is for our own lines.
+            client.execute(cleanup_kc=True, stdout=messages, stderr=messages)
         except CellExecutionError as error:
             return f"{name}, {self._place}: {error.ename}: {error.evalue}"
         except CellTimeoutError:
@@ -196,7 +197,7 @@ def _code(content: NotebookNode) -> list[NotebookNode]:
 
 
 def _tail(messages: IO[bytes]) -> str:
-    """The end of what the kernel wrote to standard error, as the end of a message."""
+    """The end of what the kernel wrote past its outputs, as the end of a message."""
     size = messages.seek(0, 2)
     messages.seek(max(0, size - _TAIL_BYTES))
     text = messages.read().decode(errors="replace").strip()
