@@ -37,6 +37,9 @@ from hwgen.driver.selections import run_selections
 from hwgen.driver.self_test import SelfTestResult, run_self_test
 from hwgen.driver.waiting import Wait
 
+LONGEST_TIMEOUT_S = 86_400.0
+"""Of one run."""
+
 _loaded: "WeakValueDictionary[str, Accelerator]" = WeakValueDictionary()
 """The accelerator that each device was last loaded for, by this process."""
 
@@ -69,7 +72,6 @@ class Accelerator:
         overlay: Overlay,
         engine: HwgenEngine,
         runner: Runner,
-        resources: ExitStack,
         timeout_s: float,
     ) -> None:
         """Use ``load``."""
@@ -77,7 +79,7 @@ class Accelerator:
         self.engine = engine
         self.overlay = overlay
         self._package, self._device, self._runner = package, device, runner
-        self._resources, self._timeout_s = resources, timeout_s
+        self._resources, self._timeout_s = ExitStack(), timeout_s
         self._model: ProgramMemory = runner.load(device, MODEL)
 
     @classmethod
@@ -122,7 +124,8 @@ class Accelerator:
             engine = find_engine(overlay, opened)
             runner = Runner(overlay, opened, engine, wait)
             resources.callback(runner.close)
-            made = cls(opened, device, overlay, engine, runner, resources.pop_all(), timeout_s)
+            made = cls(opened, device, overlay, engine, runner, timeout_s)
+            made._resources = resources.pop_all()
         _loaded[key] = made
         return made
 
@@ -286,6 +289,8 @@ class Accelerator:
 
 def _check_timeout(timeout_s: float) -> float:
     """``timeout_s``, if it is one."""
-    if not timeout_s > 0:
-        raise UnsupportedError(f"timeout_s is {timeout_s!r}; it must be more than 0 seconds.")
+    if not 0 < timeout_s <= LONGEST_TIMEOUT_S:
+        raise UnsupportedError(
+            f"timeout_s is {timeout_s!r}; it must be more than 0 seconds, and a day at most."
+        )
     return timeout_s

@@ -27,6 +27,10 @@ def as_images(given: Any, layout: InputLayout) -> np.ndarray:
         raise ImageError(
             f"Images of several shapes were given; this model takes {wanted}. Resize them."
         ) from None
+    except (TypeError, RuntimeError) as error:  # tensors that are not in this machine's memory
+        raise ImageError(
+            f"numpy takes no array from what was given ({error}); this model takes {wanted}."
+        ) from None
     given_shape = images.shape
     flat = shape[:2] if layout.channels == 1 else shape
     if given_shape in (shape, flat):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process at a time on a device: two would load bitstreams over each other."""
 
+import contextlib
 import fcntl
 import os
 import re
@@ -18,8 +19,8 @@ class DeviceLock:
     """Holds a device until ``release``, the end of the process or that of this object.
 
     The lock is the kernel's, on a file in the folder for temporary files, so that a process that
-    dies leaves none behind. The file stays: removing it would let a third process lock a new one
-    while a second waits for the old one.
+    dies leaves none behind. Who releases it removes the file, so a lock counts only on the file
+    that still has the name.
 
     Args:
         device: its name among the devices of this machine, ``Device.tag`` of pynq.
@@ -30,19 +31,15 @@ class DeviceLock:
 
     def __init__(self, device: str) -> None:
         self.path = lock_path(device)
-        file = _open(self.path)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.read(file, 32).decode("ascii", "replace").strip() or "not known by number"
+        while True:
+            file = _open(self.path)
+            _lock(file, device)
+            if _has_name(file, self.path):
+                break
             os.close(file)
-            raise DeviceBusyError(
-                f"The device '{device}' is in use by another process ({holder}). End that process, "
-                "or wait for it."
-            ) from None
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
-        self._finalizer = weakref.finalize(self, _release, file)
+        self._finalizer = weakref.finalize(self, _release, file, self.path, os.getpid())
 
     def release(self) -> None:
         """Lets others have the device; a second time does no harm."""
@@ -77,9 +74,32 @@ def _open(path: Path) -> int:
         return file
 
 
-def _release(file: int) -> None:
-    # A child of this process may have the file open, too; closing it here would not do.
-    fcntl.flock(file, fcntl.LOCK_UN)
+def _lock(file: int, device: str) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(file, 32).decode("ascii", "replace").strip() or "not known by number"
+        os.close(file)
+        raise DeviceBusyError(
+            f"The device '{device}' is in use by another process ({holder}). End that process, "
+            "or wait for it."
+        ) from None
+
+
+def _has_name(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _release(file: int, path: Path, holder: int) -> None:
+    # A child of this process has the file open, too: closing it here would not do, and closing it
+    # there must not take the lock from here.
+    if os.getpid() == holder:
+        with contextlib.suppress(OSError):  # another user's, or gone
+            path.unlink()
+        fcntl.flock(file, fcntl.LOCK_UN)
     os.close(file)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``manifest.json`` of a package: what it was made for, and every file's size and digest."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
@@ -98,11 +99,14 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
             f"{PROGRAM_VERSION}. Install the wheel that is in the package's 'driver' folder."
         )
     bitstream, predicted = data.object("bitstream"), data.object("predicted")
+    clock_mhz = data.number("clock_mhz")
+    if not 0 < clock_mhz < math.inf:
+        raise damaged(where, f"clock_mhz is {clock_mhz:g}, not a clock")
     return Manifest(
         name=data.text("name"),
         board=data.text("board"),
         part=data.text("part"),
-        clock_mhz=data.number("clock_mhz"),
+        clock_mhz=clock_mhz,
         engine=parse_engine(data.object("engine"), where),
         programs=data.texts("programs"),
         bitstream=Bitstream(
@@ -144,6 +148,7 @@ def parse_engine(data: Fields, where: str) -> EngineConfig:
 def _inside(name: str, where: str) -> str:
     """``name``, a path that stays in the package's folder."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or str(path) != name:
+    leaves = path.is_absolute() or ".." in path.parts or "\\" in name
+    if leaves or str(path) != name or name == "." or not name.isprintable():
         raise damaged(where, f"it names the file {name!r}, which is no path inside the package")
     return name

@@ -2,6 +2,8 @@
 """A package on disk: a folder, or a zip file that is unpacked for as long as it is open."""
 
 import hashlib
+import lzma
+import stat
 import tempfile
 import zipfile
 import zlib
@@ -38,11 +40,15 @@ class Package:
         """A file by its path in the package.
 
         Raises:
-            CorruptPackageError: the package has none of this name, or cannot be read any more.
+            CorruptPackageError: the package has none of this name, or it has changed since it was
+                opened.
         """
-        if name not in self.manifest.files:
+        entry = self.manifest.files.get(name)
+        if entry is None:
             raise damaged(f"{self.folder}: {manifest_file.NAME}", f"it does not list {name}")
-        return _read(self.folder / name)
+        data = _read(self.folder / name)
+        _compare(self.folder / name, entry, len(data), hashlib.sha256(data).hexdigest())
+        return data
 
 
 @contextmanager
@@ -57,7 +63,7 @@ def open_package(path: Path) -> Iterator[Package]:
         PackageError: there is no package, or it is of another version.
         CorruptPackageError: names the first file that is missing or changed.
     """
-    if path.is_dir():
+    if _is_folder(path):
         yield _checked(path)
         return
     with tempfile.TemporaryDirectory(prefix="hwgen-package-") as temporary:
@@ -86,14 +92,33 @@ def _check(path: Path, expected: FileEntry) -> None:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
+                if size > expected.bytes:
+                    break
     except FileNotFoundError:
         raise damaged(str(path), "this file of the package is missing") from None
     except OSError as error:
         raise _unreadable(path, error) from None
+    _compare(path, expected, size, digest.hexdigest())
+
+
+def _compare(path: Path, expected: FileEntry, size: int, sha256: str) -> None:
+    if size > expected.bytes:
+        raise damaged(str(path), f"it has more than {expected.bytes} bytes")
     if size != expected.bytes:
         raise damaged(str(path), f"it has {size} bytes, not {expected.bytes}")
-    if digest.hexdigest() != expected.sha256:
+    if sha256 != expected.sha256:
         raise damaged(str(path), "its SHA-256 is not the one in the manifest: it was changed")
+
+
+def _is_folder(path: Path) -> bool:
+    """Raises PackageError where that is no path at all."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise _no_package(path, reason[0].lower() + reason[1:]) from None
 
 
 def _unpack(path: Path, folder: Path) -> None:
@@ -118,11 +143,14 @@ def _unpack(path: Path, folder: Path) -> None:
                 target.write_bytes(archive.read(root + name))
     except FileNotFoundError:
         raise _no_package(path, "there is no such file or folder") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError) as error:
+        # RuntimeError: of an encrypted member, or one packed in a way that Python does not know.
         if path.suffix != ".zip":
             raise _no_package(path, "it is neither a folder nor a zip file") from None
         raise damaged(str(path), f"the zip file is damaged ({error})") from None
     except OSError as error:
+        if error.errno is None:  # what bz2 says of damaged data
+            raise damaged(str(path), f"the zip file is damaged ({error})") from None
         raise PackageError(
             f"Cannot unpack {path}: {error.strerror}. Unpack it yourself where there is room, and "
             "name the folder."

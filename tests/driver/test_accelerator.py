@@ -3,6 +3,7 @@
 
 import gc
 import json
+import math
 import re
 import subprocess
 import sys
@@ -442,8 +443,42 @@ def test_bad_images_start_nothing(tiny: Tiny, accelerator: Accelerator) -> None:
 
 
 def test_bad_timeouts(tiny: Tiny, accelerator: Accelerator) -> None:
-    with pytest.raises(errors.UnsupportedError, match="timeout_s is 0; it must be more than 0"):
-        accelerator.predict(IMAGES, timeout_s=0)
+    for given in (0, math.nan, math.inf):
+        expected = f"timeout_s is {given}; it must be more than 0 seconds, and a day at most"
+        with pytest.raises(errors.UnsupportedError, match=expected):
+            accelerator.predict(IMAGES, timeout_s=given)
+
+
+def test_a_failed_load_keeps_nothing_while_its_error_is_kept(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def allocate(*_: object, **__: object) -> None:
+        raise RuntimeError("BO allocation failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiny.device, "allocate", allocate)
+        with pytest.raises(errors.OutOfMemoryError) as kept:
+            Accelerator.load(tiny.package, device=tiny.device)
+    with Accelerator.load(tiny.package, device=tiny.device) as accelerator:
+        accelerator.predict(IMAGES)
+    assert kept.value
+
+
+@pytest.mark.parametrize("kept", [0, 64])
+def test_a_package_that_changed_is_not_loaded_again(
+    tiny: Tiny, accelerator: Accelerator, kept: int
+) -> None:
+    path = tiny.package / "programs" / "model" / "weights.bin"
+    whole = path.read_bytes()
+    tiny.engine.hangs = True
+    with pytest.raises(errors.RunTimeoutError):
+        accelerator.predict(IMAGES, timeout_s=0.05)
+    tiny.engine.hangs = False
+    path.write_bytes(whole[:kept] + bytes(len(whole) - kept - kept // 64))
+    with pytest.raises(errors.CorruptPackageError, match=r"weights\.bin: it"):
+        accelerator.predict(IMAGES)
+    path.write_bytes(whole)
+    accelerator.predict(IMAGES)
 
 
 def test_a_model_without_selectors(tiny: Tiny, accelerator: Accelerator) -> None:

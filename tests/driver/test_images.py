@@ -18,6 +18,16 @@ def pixels(*shape: int) -> np.ndarray:
     return np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
 
 
+class Tensor:
+    """What is not in this machine's memory, as other libraries have it."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        raise self._error
+
+
 @pytest.mark.parametrize(
     ("layout", "shape", "count"),
     [
@@ -52,6 +62,8 @@ def test_a_list_of_images() -> None:
         (np.zeros((0, 4, 6, 3), np.uint8), "No image was given"),
         (np.zeros((0, 4, 6, 3)), "type float64 were given"),
         ([pixels(4, 6, 3), pixels(5, 6, 3)], "Images of several shapes were given"),
+        (Tensor(TypeError("it is on the GPU")), "numpy takes no array from what was given (it is"),
+        (Tensor(RuntimeError("it needs a gradient")), "from what was given (it needs a gradient)"),
         ("image.png", "Images of shape () and type <U9 were given"),
         (None, "Images of shape () and type object were given"),
     ],

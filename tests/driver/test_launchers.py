@@ -21,8 +21,11 @@ engine = pynq.Overlay({bitstream!r}).hwgen_engine_0
 RUN = """
 engine.write(0x04, 1)
 engine.write(0x08, 1)
+engine.write(0x0C, engine.read(0x0C))
 engine.write(0x00, 1)
-await engine.interrupt.wait()
+await engine.interrupt.wait()  # perhaps that of an earlier run, which the controller kept
+while not engine.register_map.CTRL.AP_IDLE:
+    await engine.interrupt.wait()
 print(pynq.Device.active_device.name, engine.register_map.CTRL.AP_IDLE)
 """
 SCRIPT = """

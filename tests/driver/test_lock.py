@@ -53,8 +53,10 @@ def test_the_other_process_is_named(name: str, tmp_path: Path) -> None:
         )
         process.kill()
     # A process that was killed leaves the file and not the lock.
-    DeviceLock(name).release()
+    lock = DeviceLock(name)
     assert lock_path(name).read_text() == f"{os.getpid()}\n"
+    lock.release()
+    assert not list(tmp_path.iterdir())
 
 
 def test_release_lets_others_in(name: str) -> None:
@@ -91,10 +93,33 @@ def test_a_child_does_not_keep_the_lock(name: str) -> None:
 def test_other_users_may_lock(name: str) -> None:
     mask = os.umask(0o077)
     try:
-        DeviceLock(name).release()
+        lock = DeviceLock(name)
     finally:
         os.umask(mask)
     assert stat.S_IMODE(lock_path(name).stat().st_mode) == 0o666
+    lock.release()
+
+
+def test_a_child_cannot_release(name: str) -> None:
+    lock = DeviceLock(name)
+    child = os.fork()
+    if child == 0:
+        lock.release()
+        os._exit(0)
+    assert os.waitpid(child, 0) == (child, 0)
+    with pytest.raises(DeviceBusyError):
+        DeviceLock(name)
+    lock.release()
+
+
+def test_a_file_that_was_removed_is_no_lock(name: str) -> None:
+    old = os.open(lock_path(name), os.O_CREAT | os.O_RDWR)
+    lock_path(name).unlink()
+    lock = DeviceLock(name)
+    with pytest.raises(DeviceBusyError):
+        DeviceLock(name)
+    os.close(old)
+    lock.release()
 
 
 def test_a_file_that_cannot_be_locked(name: str) -> None:

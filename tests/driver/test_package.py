@@ -2,6 +2,7 @@
 """Packages: folders and zip files, whole, damaged, of other versions, and none at all."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Tiny
-from tiny_package import zip_package
+from tiny_package import describe_anew, zip_package
 
 from hwgen.driver.errors import CorruptPackageError, PackageError, UnsupportedError
 from hwgen.driver.package import open_package
@@ -114,6 +115,44 @@ def test_a_file_that_cannot_be_read(tiny: Tiny) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"), [("x" * 5000, "file name too long"), ("x\0y", "embedded null byte")]
+)
+def test_what_is_no_path(name: str, reason: str) -> None:
+    expected = f"is no hwgen package: {reason}"
+    with pytest.raises(PackageError, match=expected), open_package(Path(name)):
+        pass
+
+
+@pytest.mark.parametrize(("local", "central", "value"), [(6, 8, 1), (8, 10, 9)])
+def test_a_zip_file_of_another_kind(
+    tiny: Tiny, tmp_path: Path, local: int, central: int, value: int
+) -> None:
+    """Encrypted, or packed in a way that Python does not know."""
+    path = zip_package(tiny.package, tmp_path / "tiny.zip")
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("tiny/hwgen.hwh")
+    data = bytearray(path.read_bytes())
+    data[entry.header_offset + local] = value
+    data[data.rindex(b"tiny/hwgen.hwh") - 46 + central] = value
+    path.write_bytes(data)
+    assert refused(path).startswith(f"{path}: the zip file is damaged (")
+
+
+def test_a_file_without_end(tiny: Tiny) -> None:
+    path = tiny.package / "hwgen.bit"
+    size = path.stat().st_size
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert refused(tiny.package) == f"{path}: it has more than {size} bytes. {AGAIN}"
+
+
+@pytest.mark.parametrize("clock", [0, -1, math.inf])
+def test_a_clock_that_is_none(tiny: Tiny, clock: float) -> None:
+    change(tiny.package, "manifest.json", lambda data: data.update({"clock_mhz": clock}))
+    assert "clock_mhz is" in refused(tiny.package)
+
+
 @pytest.mark.parametrize("cut", [100, 2000])
 def test_a_zip_file_cut_short(tiny: Tiny, tmp_path: Path, cut: int) -> None:
     path = zip_package(tiny.package, tmp_path / "tiny.zip")
@@ -152,7 +191,9 @@ def test_a_disk_that_is_full(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.Mon
         pass
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "a//b", "a\\..\\b", "programs/../../x"])
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/passwd", "a//b", "a\\..\\b", "programs/../../x", ".", "a\0b"]
+)
 def test_paths_stay_inside(tiny: Tiny, name: str) -> None:
     entry = {"bytes": 1, "sha256": "0"}
     change(tiny.package, "manifest.json", lambda data: data["files"].update({name: entry}))
@@ -232,18 +273,21 @@ def test_a_program_that_is_not_there(tiny: Tiny) -> None:
 def test_a_damaged_model(
     tiny: Tiny, edit: Callable[[dict], object], kind: type[Exception], reason: str
 ) -> None:
-    with open_package(tiny.package) as package:
-        change(tiny.package, "programs/model/model.json", edit)
-        with pytest.raises(kind, match=reason):
-            read_program(package, "model")
+    change(tiny.package, "programs/model/model.json", edit)
+    describe_anew(tiny.package, "programs/model/model.json")
+    with open_package(tiny.package) as package, pytest.raises(kind, match=reason):
+        read_program(package, "model")
 
 
 def test_a_model_for_another_engine(tiny: Tiny, tiny_hls: Tiny) -> None:
     model = "programs/model/model.json"
-    with open_package(tiny_hls.package) as package:
-        shutil.copy(tiny.package / model, tiny_hls.package / model)
-        with pytest.raises(CorruptPackageError, match="it is for another engine than the package"):
-            read_program(package, "model")
+    shutil.copy(tiny.package / model, tiny_hls.package / model)
+    describe_anew(tiny_hls.package, model)
+    with (
+        open_package(tiny_hls.package) as package,
+        pytest.raises(CorruptPackageError, match="it is for another engine than the package"),
+    ):
+        read_program(package, "model")
 
 
 def test_a_package_that_goes_away(tiny: Tiny) -> None:
