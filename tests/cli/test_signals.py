@@ -25,6 +25,13 @@ cli.main()
 """
 
 
+def _default_signals() -> None:
+    """Whoever runs the tests may have them ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_the_programs_that_were_started_end_too(tmp_path: Path, number: signal.Signals) -> None:
     mark = tmp_path / "alive"
@@ -33,7 +40,7 @@ def test_the_programs_that_were_started_end_too(tmp_path: Path, number: signal.S
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_default_signals,
     )
     assert command.stdout is not None
     assert command.stdout.readline() == "started\n"
