@@ -195,7 +195,7 @@ class Accelerator:
             As ``predict``.
         """
         start = time.monotonic()
-        job = self._job(images)
+        job = self._job(images, counted=True)
         execution = self._runner.run(job, self._timeout(timeout_s))
         self._prediction(job, execution)
         return profile(
@@ -209,8 +209,8 @@ class Accelerator:
 
     @connection()
     def self_test(self, timeout_s: "float | None" = None) -> SelfTestResult:
-        """Runs numbers through all parts of the engine. Failures of the hardware are in the result;
-        ``check()`` of it raises them.
+        """Runs numbers through all parts of the engine, and sees that nothing has overwritten the
+        model in memory. Failures are in the result; ``check()`` of it raises them.
 
         Raises:
             DeviceBusyError, BitstreamError, OutOfMemoryError, CorruptPackageError: it cannot run.
@@ -218,7 +218,11 @@ class Accelerator:
         limit_s = self._timeout(timeout_s)
         with self._runner.loaded(self._device, SELF_TEST) as memory:
             return run_self_test(
-                self._device, self._package, memory, lambda job: self._runner.run(job, limit_s)
+                self._device,
+                self._package,
+                self._model,
+                memory,
+                lambda job: self._runner.run(job, limit_s),
             )
 
     @connection()
@@ -257,13 +261,15 @@ class Accelerator:
 
     def close(self) -> None:
         """Stops the engine, gives memory back and lets others have the device. A second time does
-        no harm.
+        no harm. In a copy of the process that loaded the package (fork) it does nothing.
 
         Raises:
-            DeviceBusyError: another thread or coroutine is predicting.
+            DeviceBusyError: another thread or coroutine is predicting; nothing is closed.
         """
+        if self._runner.forked:
+            return
         # What a board keeps that does not answer cannot be given back.
-        with suppress(ConnectionLostError), connection():
+        with suppress(ConnectionLostError), connection(), self._runner.alone():
             self._resources.close()
 
     def __enter__(self) -> "Accelerator":
@@ -277,8 +283,8 @@ class Accelerator:
     ) -> None:
         self.close()
 
-    def _job(self, images: Any) -> Job:
-        return Job(self._model, as_images(images, self._model.input))
+    def _job(self, images: Any, counted: bool = False) -> Job:
+        return Job(self._model, as_images(images, self._model.input), counted=counted)
 
     def _prediction(self, job: Job, execution: Execution) -> Prediction:
         return prediction(execution.outputs, self._model.output, self.batch, len(job.images))

@@ -153,7 +153,7 @@ def _same_board(found: str, expected: str) -> bool:
     for ultra96v2.
     """
     names = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in (found, expected)]
-    return names[0].startswith(names[1]) or names[1].startswith(names[0])
+    return all(names) and (names[0].startswith(names[1]) or names[1].startswith(names[0]))
 
 
 def _not_loaded(package: Package, error: Exception) -> BitstreamError:

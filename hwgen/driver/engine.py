@@ -89,13 +89,10 @@ class HwgenEngine(DefaultIP):
         self._ended = False
         self.write(_OFFSETS["CTRL"], _MASKS["AP_START"])
 
-    def finished(self) -> bool:
-        """Whether the run that was started last is over."""
-        # Whoever reads CTRL takes the done bit away, a notebook with register_map too.
-        return self.idle() or self._ended
-
     def idle(self) -> bool:
-        """Whether nothing runs."""
+        """Whether nothing runs, as after the end of a run. The done bit would not tell: whoever
+        reads CTRL takes it away, a notebook with register_map too.
+        """
         return self._control() & (_MASKS["AP_IDLE"] | _MASKS["AP_START"]) == _MASKS["AP_IDLE"]
 
     def enable_interrupt(self, enable: bool) -> None:

@@ -18,11 +18,13 @@ class Job:
     Attributes:
         images: uint8 (N, height, width, channels), at least one.
         required: vectors of the output that every run writes, the first ones; all where None.
+        counted: whether the engine's counters are read after each run, which takes it longer.
     """
 
     memory: ProgramMemory
     images: np.ndarray
     required: int | None = None
+    counted: bool = False
 
     @property
     def runs(self) -> int:
@@ -48,7 +50,8 @@ class Execution:
 
     Attributes:
         outputs: of each run, int16 (vectors, lanes).
-        counters: of the engine after each run, by register; empty for an engine without.
+        counters: of the engine after each run, by register, if the job is counted; empty for an
+            engine without.
 
     Raises:
         DriverError: of ``engine_error``, where a run ends with an error.
@@ -85,7 +88,8 @@ class Execution:
         code = self._engine.value("error_code")
         if code:
             raise engine_error(code, self._job.name(run))
-        self.counters.append(self._engine.counters())
+        if self._job.counted:
+            self.counters.append(self._engine.counters())
 
     def _collect(self, run: int) -> None:
         output = self._job.memory.result(run % SLOTS)

@@ -56,6 +56,10 @@ def _advice(images: np.ndarray, shape: tuple[int, ...]) -> str:
         if images.min() >= 0 and images.max() <= 1:
             return " Convert: numpy.rint(images * 255).astype(numpy.uint8)."
         return " Give pixels from 0 to 255, not normalised: the model normalises them itself."
+    if images.dtype == bool:
+        return " Convert: images.astype(numpy.uint8) * 255."
+    if images.dtype == object:
+        return " Give an array, or a list of arrays of one shape."
     if images.dtype.kind in "iu" and images.dtype != np.uint8:
         return " Convert pixels from 0 to 255 with images.astype(numpy.uint8)."
     return ""

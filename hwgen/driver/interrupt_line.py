@@ -14,14 +14,16 @@ from hwgen.driver.errors import replaced_bitstream
 class InterruptLine:
     """The interrupt of an engine that has one, see ``has_interrupt``.
 
-    Waits from several event loops are possible, one after the other. pynq listens on one loop for
-    as long as the process lives, and that one may be closed: ``asyncio.run`` makes a new one each
-    time.
+    Waits from several event loops are possible, one after the other, and only the loop that waits
+    listens. pynq listens on one loop for as long as the process lives. That one may be closed:
+    ``asyncio.run`` makes a new one each time. Or it runs on in another thread: two loops are told
+    of one interrupt then, and the second to read it stands still for good.
     """
 
     def __init__(self, engine: HwgenEngine) -> None:
         self._engine = engine
         self._interrupt: Interrupt = engine.interrupt
+        asyncio.get_event_loop().remove_reader(self._source().uio)
 
     async def wait(self, timeout_s: float) -> bool:
         """Waits for an interrupt; one that was on its way before counts, too.
@@ -32,8 +34,8 @@ class InterruptLine:
         Raises:
             BitstreamError: another bitstream was loaded.
         """
-        source = self._source()
-        asyncio.get_running_loop().add_reader(source.uio, source._uio_callback)
+        source, loop = self._source(), asyncio.get_running_loop()
+        loop.add_reader(source.uio, source._uio_callback)
         # An event belongs to the loop that it was first waited for on. pynq cannot take a wait
         # back; what was given up before ends with the next interrupt.
         self._interrupt.event = asyncio.Event()
@@ -42,6 +44,7 @@ class InterruptLine:
         try:
             done, _ = await asyncio.wait([waiting], timeout=timeout_s)
         finally:
+            loop.remove_reader(source.uio)
             waiting.cancel()
             await asyncio.wait([waiting])
         return bool(done)

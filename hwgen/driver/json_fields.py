@@ -28,7 +28,7 @@ class Fields:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise damaged(where, f"it is not JSON ({error})") from None
         if not isinstance(data, dict):
             raise damaged(where, "it is not a JSON object")

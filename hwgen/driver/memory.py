@@ -95,6 +95,14 @@ class ProgramMemory:
         """Writes the program and its weights to memory once more. Raises CorruptPackageError."""
         self._write(read_program(self._package, self._name))
 
+    def intact(self) -> bool:
+        """Whether memory still holds the program and its weights. Raises CorruptPackageError."""
+        files = read_program(self._package, self._name)
+        return (
+            self._program.read().tobytes() == files.program
+            and self._weights.read().tobytes() == files.weights
+        )
+
     def prepare(self, slot: int, beats: np.ndarray) -> None:
         """Writes the input of a run, uint8 (beats, lanes), and ``MISSING`` to its output."""
         self._inputs[slot].write(stripe(beats))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """One engine, for one call at a time, that is always ready for the next one."""
 
+import os
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 from pynq import Overlay
@@ -32,7 +33,9 @@ class Runner:
         self._waiting = Waiting(engine, wait)
         self._programs: list[ProgramMemory] = []
         self._busy = threading.Lock()
+        self._process = os.getpid()
         self._closed = False
+        self._restarting = False
 
     @property
     def by_interrupt(self) -> bool:
@@ -68,7 +71,8 @@ class Runner:
             BitstreamError: another bitstream was loaded.
             DeviceBusyError: another call is under way.
         """
-        with self._alone(timeout_s):
+        self.check()
+        with self.alone(timeout_s):
             self._settle()
             execution = Execution(self._engine, job, self._waiting.prepare)
             for run in execution:
@@ -77,11 +81,12 @@ class Runner:
 
     async def run_async(self, job: Job, timeout_s: float) -> Execution:
         """The same, while other coroutines run; it waits for earlier calls."""
+        self.check()
         if not await poll_async(lambda: self._busy.acquire(blocking=False), timeout_s):
             raise _busy()
         try:
             self.check()
-            if not await poll_async(self._engine.idle, QUIET_S):
+            if self._restarting or not await poll_async(self._engine.idle, QUIET_S):
                 self._restart()
             execution = Execution(self._engine, job, self._waiting.prepare)
             for run in execution:
@@ -96,11 +101,11 @@ class Runner:
         return self._engine.values()
 
     def close(self) -> None:
-        """Stops the engine and gives all memory back."""
-        if self._closed:
-            return
-        with self._alone(QUIET_S), ExitStack() as stack:
-            self._closed = True
+        """Stops the engine and gives all memory back. Nothing else may use it meanwhile: ``alone``
+        sees to that.
+        """
+        self._closed = True
+        with ExitStack() as stack:
             for program in self._programs:
                 stack.callback(program.free)
             stack.callback(self._waiting.close)
@@ -108,10 +113,13 @@ class Runner:
                 load_again(self._overlay, self._package)
 
     @contextmanager
-    def _alone(self, timeout_s: float) -> Iterator[None]:
+    def alone(self, timeout_s: "float | None" = None) -> Iterator[None]:
+        """Keeps other calls from the engine. Raises DeviceBusyError where one has it for longer
+        than ``timeout_s``, ``QUIET_S`` if None.
+        """
         # A coroutine that has the engine could not end while its event loop waits here.
-        wait_s = 0.0 if loop_runs() else timeout_s
-        if not self._busy.acquire(timeout=wait_s):
+        limit_s = QUIET_S if timeout_s is None else timeout_s
+        if not self._busy.acquire(timeout=0.0 if loop_runs() else limit_s):
             raise _busy()
         try:
             yield
@@ -119,31 +127,46 @@ class Runner:
             self._busy.release()
 
     def _stop(self) -> None:
-        with self._alone(QUIET_S):
+        # Another call that has the engine began with settling it.
+        with suppress(DeviceBusyError), self.alone():
             self._settle()
 
     def _settle(self) -> None:
         """Sees that nothing runs."""
         self.check()
-        if not poll(self._engine.idle, QUIET_S):
+        if self._restarting or not poll(self._engine.idle, QUIET_S):
             self._restart()
 
     def _restart(self) -> None:
-        """Loads bitstream and programs again."""
+        """Loads bitstream and programs again. Where that is broken off, the next call does it."""
+        self._restarting = True
         choose_device(self._overlay.device)
         load_again(self._overlay, self._package)
         check_identity(self._engine, self._package.manifest)
         self._waiting.renew()
         for program in self._programs:
             program.load_again()
+        self._restarting = False
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process is a copy of the one that loaded the package."""
+        return os.getpid() != self._process
 
     def check(self) -> None:
         """Sees that the engine is still ours.
 
         Raises:
+            DeviceBusyError: it is the process's that this one was forked from.
             UnsupportedError: it was closed.
             BitstreamError: another bitstream was loaded.
         """
+        if self.forked:
+            raise DeviceBusyError(
+                f"The device is in use by the process that loaded the package ({self._process}), "
+                "of which this one is a copy (fork). Predict there, or load the package here and "
+                "not there."
+            )
         if self._closed:
             raise UnsupportedError(
                 "This accelerator is closed; loading another package closes it, too. Load the "

@@ -28,6 +28,7 @@ from hwgen.driver.program_files import SELF_TEST
 
 MEMORY = "memory, as the processor sees it"
 MEMORY_WORDS = 1 << 16
+OVERWRITTEN = "the model in memory, which was overwritten (load the package again)"
 
 _SUSPECTS: dict[type[DriverError], str] = {
     MemoryFaultError: "memory port (an access was answered with an error)",
@@ -82,12 +83,17 @@ def memory_works(device: Any) -> bool:
 
 
 def run_self_test(
-    device: Any, package: Package, memory: ProgramMemory, run: Callable[[Job], Execution]
+    device: Any,
+    package: Package,
+    model: ProgramMemory,
+    memory: ProgramMemory,
+    run: Callable[[Job], Execution],
 ) -> SelfTestResult:
     """Runs the self-test.
 
     Args:
-        memory: holds its program.
+        model: must still be in memory.
+        memory: holds the self-test's program.
         run: does a job.
 
     Raises:
@@ -98,6 +104,8 @@ def run_self_test(
     checks, images, expected = _files(package)
     if not memory_works(device):
         return _failed(start, MEMORY)
+    if not model.intact():
+        return _failed(start, OVERWRITTEN)
     try:
         # What is not written is for the diagnosis.
         found = run(Job(memory, images, required=0)).outputs[0]

@@ -71,14 +71,14 @@ class Waiting:
         """
         if self._line is not None and not loop_runs():
             self._complete(_interrupted(self._engine, self._line, run, timeout_s))
-        elif not poll(self._engine.finished, timeout_s):
+        elif not poll(self._engine.idle, timeout_s):
             raise _timeout(run, timeout_s)
 
     async def finish_async(self, run: str, timeout_s: float) -> None:
         """The same, while other coroutines run."""
         if self._line is not None:
             await _interrupted(self._engine, self._line, run, timeout_s)
-        elif not await poll_async(self._engine.finished, timeout_s):
+        elif not await poll_async(self._engine.idle, timeout_s):
             raise _timeout(run, timeout_s)
 
     def renew(self) -> None:
@@ -134,11 +134,11 @@ async def _interrupted(
     engine: HwgenEngine, line: InterruptLine, run: str, timeout_s: float
 ) -> None:
     end = time.monotonic() + timeout_s
-    while not engine.finished():
+    while not engine.idle():
         left = end - time.monotonic()
         if left <= 0:
             raise _timeout(run, timeout_s)
-        if await line.wait(min(left, LOOK_S)) or not engine.finished():
+        if await line.wait(min(left, LOOK_S)) or not engine.idle():
             continue
         if not await line.wait(GRACE_S):
             raise InterruptLostError(

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading, predicting and closing, and all that can go wrong on the way."""
 
+import asyncio
 import gc
 import json
 import math
+import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -158,6 +163,17 @@ def test_another_board(tiny: Tiny) -> None:
     )
     assert tiny.engine.resets == 0
     undone(tiny)
+
+
+@pytest.mark.parametrize("name", ["---", "Ultra97", "KV260"])
+def test_names_of_other_boards(tiny: Tiny, name: str) -> None:
+    tiny.device.name = name
+    with pytest.raises(errors.WrongBoardError, match=f"this one is {name}"):
+        Accelerator.load(tiny.package, device=tiny.device)
+    tiny.device.name = "Ultra96"
+    edit_manifest(tiny, board="")
+    with pytest.raises(errors.WrongBoardError, match="is for the board ; this one is Ultra96"):
+        Accelerator.load(tiny.package, device=tiny.device)
 
 
 @pytest.mark.parametrize("name", ["ULTRA96V2", "Ultra96", "ultra96-v2"])
@@ -347,6 +363,66 @@ def test_an_accelerator_that_is_forgotten(tiny: Tiny) -> None:
     undone(tiny)
 
 
+def test_closing_in_the_midst_of_a_run(tiny: Tiny, tmp_path: Path) -> None:
+    package = zip_package(tiny.package, tmp_path / "tiny.zip")
+    accelerator = Accelerator.load(package, device=tiny.device)
+    tiny.engine.run_s = 0.5
+    found: list[Prediction] = []
+    thread = threading.Thread(target=lambda: found.append(accelerator.predict(IMAGES[:2])))
+    thread.start()
+    while not tiny.engine.running:
+        time.sleep(0.01)
+    with pytest.raises(errors.DeviceBusyError, match="Another call of this accelerator"):
+        accelerator.close()
+    with pytest.raises(errors.DeviceBusyError, match="Another call of this accelerator"):
+        Accelerator.load(package, device=tiny.device)
+    with pytest.raises(errors.DeviceBusyError, match="by another process"):
+        DeviceLock(tiny.device.tag)
+    thread.join()
+    assert np.array_equal(found[0].integers, expected_integers(tiny.program, IMAGES[:2]))
+    tiny.engine.run_s = 0.002
+    right(tiny, accelerator)
+    assert tiny.engine.resets == 1
+    accelerator.close()
+    undone(tiny)
+
+
+def test_a_copy_of_the_process(tiny: Tiny, accelerator: Accelerator) -> None:
+    """As ``multiprocessing`` makes them."""
+    calls = {
+        "predict": lambda: accelerator.predict(IMAGES),
+        "predict_async": lambda: asyncio.run(accelerator.predict_async(IMAGES)),
+        "registers": accelerator.registers,
+        "self_test": accelerator.self_test,
+        "load": lambda: Accelerator.load(tiny.package, device=tiny.device),
+        "close": accelerator.close,
+    }
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        with os.fdopen(writing, "w") as said:
+            for name, call in calls.items():
+                try:
+                    call()
+                    print(name, "done", file=said)
+                except errors.DeviceBusyError as error:
+                    print(name, error, file=said)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        lines = said.read().splitlines()
+    assert os.waitpid(child, 0) == (child, 0)
+    copy = f"The device is in use by the process that loaded the package ({os.getpid()}), of which"
+    other = f"The device '{tiny.device.tag}' is in use by another process ({os.getpid()})."
+    starts = [f"{name} {copy}" for name in list(calls)[:4]] + [f"load {other}", "close done"]
+    assert all(line.startswith(start) for line, start in zip(lines, starts, strict=True)), lines
+    with pytest.raises(errors.DeviceBusyError):
+        DeviceLock(tiny.device.tag)
+    right(tiny, accelerator)
+    assert tiny.engine.resets == 1
+
+
 def test_closing_stops_a_run(tiny: Tiny) -> None:
     with Accelerator.load(tiny.package, device=tiny.device) as accelerator:
         tiny.engine.hangs = True
@@ -423,6 +499,39 @@ def test_memory_is_written_again_with_the_bitstream(tiny: Tiny, accelerator: Acc
     tiny.engine.hangs = False
     tiny.engine._region(accelerator.registers()["weights"], 64)[:] = 0
     right(tiny, accelerator)
+
+
+def test_loading_the_bitstream_again_is_broken_off(
+    tiny: Tiny, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    tiny.engine.hangs = True
+    with pytest.raises(errors.RunTimeoutError):
+        accelerator.predict(IMAGES, timeout_s=0.05)
+    tiny.engine.hangs = False
+    weights = accelerator.registers()["weights"]
+    with monkeypatch.context() as patch:
+        patch.setattr(hwgen.driver.runner, "check_identity", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            accelerator.predict(IMAGES)
+    tiny.engine._region(weights, 64)[:] = 0
+    resets = tiny.engine.resets
+    right(tiny, accelerator)
+    assert tiny.engine.resets == resets + 1
+
+
+def test_nobody_counts_between_runs(
+    tiny: Tiny, accelerator: Accelerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each access would lengthen the engine's pause."""
+    asked = []
+    monkeypatch.setattr(accelerator.engine, "counters", lambda: asked.append(1) or {})
+    right(tiny, accelerator)
+    assert not asked
+    accelerator.profile(IMAGES)
+    assert len(asked) == 3
 
 
 def test_buffers_are_the_same_call_after_call(tiny: Tiny, accelerator: Accelerator) -> None:

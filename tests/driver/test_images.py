@@ -59,6 +59,8 @@ def test_a_list_of_images() -> None:
         (pixels(2, 4, 6, 3) / 255, "Convert: numpy.rint(images * 255).astype(numpy.uint8)."),
         (pixels(2, 4, 6, 3) - 100.0, "Give pixels from 0 to 255, not normalised"),
         (pixels(2, 4, 6, 3).astype(int), "images.astype(numpy.uint8)"),
+        (pixels(2, 4, 6, 3) > 0, "Convert: images.astype(numpy.uint8) * 255."),
+        ((pixels(4, 6, 3) for _ in range(2)), "Give an array, or a list of arrays of one shape."),
         (np.zeros((0, 4, 6, 3), np.uint8), "No image was given"),
         (np.zeros((0, 4, 6, 3)), "type float64 were given"),
         ([pixels(4, 6, 3), pixels(5, 6, 3)], "Images of several shapes were given"),

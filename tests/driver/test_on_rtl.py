@@ -71,6 +71,18 @@ def test_predictions(prepared: Path, device: SimulatedDevice) -> None:
     assert np.array_equal(found.labels, outputs[:3].argmax(axis=1))
 
 
+@pytest.mark.parametrize("count", [3, 6])
+def test_four_images_a_run(prepared: Path, device: SimulatedDevice, count: int) -> None:
+    """The last run is filled up, the only one and the second one."""
+    with Accelerator.load(
+        prepared / "packages" / "fashion_batch.zip", device=device, timeout_s=TIMEOUT_S
+    ) as accelerator:
+        assert accelerator.batch == 4
+        images, _, outputs = accelerator.examples()
+        found = accelerator.predict(images[:count])
+    assert np.array_equal(found.integers, outputs[:count])
+
+
 def test_the_pruned_model(accelerator: Accelerator) -> None:
     images, _, outputs = accelerator.examples()
     assert np.array_equal(accelerator.predict(images[:2]).integers, outputs[:2])

@@ -248,7 +248,7 @@ def test_a_damaged_manifest(tiny: Tiny, edit: Callable[[dict], object], reason: 
     assert message.endswith(AGAIN)
 
 
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000])
 def test_a_manifest_that_is_no_json_object(tiny: Tiny, text: str) -> None:
     (tiny.package / "manifest.json").write_text(text)
     assert "manifest.json: it is not " in refused(tiny.package)

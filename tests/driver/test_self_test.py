@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The self-test: its verdict, and what runs that fail say."""
 
+import threading
+
 import pytest
 from conftest import Tiny
-from tiny_package import describe_anew
+from tiny_package import describe_anew, tiny_images
 
 import hwgen.driver.runner
 from hwgen.driver import Accelerator, SelfTestResult
 from hwgen.driver.errors import CorruptPackageError, SelfTestError
-from hwgen.driver.self_test import MEMORY
+from hwgen.driver.self_test import MEMORY, OVERWRITTEN
 from hwgen.program.status import ErrorCode
 
 
@@ -86,6 +88,38 @@ def test_memory_that_forgets(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> Non
         starts = tiny.engine.starts
         found = accelerator.self_test()
     assert found.failures == (MEMORY,) and tiny.engine.starts == starts
+
+
+@pytest.mark.parametrize("region", ["program", "weights"])
+def test_a_model_that_is_overwritten(tiny: Tiny, region: str) -> None:
+    with Accelerator.load(tiny.package, device=tiny.device) as accelerator:
+        accelerator.predict(tiny_images(2))
+        tiny.engine._region(accelerator.registers()[region], 64)[-1] ^= 1
+        found = accelerator.self_test()
+        assert found.failures == (OVERWRITTEN,) and "load the package again" in found.message
+    with Accelerator.load(tiny.package, device=tiny.device) as accelerator:
+        assert accelerator.self_test().passed
+
+
+def test_others_use_the_engine_meanwhile(tiny: Tiny) -> None:
+    """A call that has the engine for long is no fault of the self-test before it."""
+    with Accelerator.load(tiny.package, device=tiny.device) as accelerator:
+        tiny.engine.run_s = 0.05
+        done = threading.Event()
+
+        def work() -> None:
+            while not done.is_set():
+                accelerator.predict(tiny_images(10))
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            assert all(accelerator.self_test().passed for _ in range(3))
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
 
 
 @pytest.mark.parametrize("name", ["checks.json", "input.npy", "expected.npy"])

@@ -111,6 +111,42 @@ def test_threads(tiny: Tiny, accelerator: Accelerator) -> None:
     assert len(found) == 9 and all(np.array_equal(integers, expected) for integers in found)
 
 
+def test_a_loop_that_runs_on_while_another_waits(tiny: Tiny) -> None:
+    """As in a notebook, whose loop always runs."""
+    expected = expected_integers(tiny.program, IMAGES)
+
+    async def cell() -> None:
+        with Accelerator.load(tiny.package, device=tiny.device, wait="interrupt") as accelerator:
+            for _ in range(5):
+                found = [
+                    await accelerator.predict_async(IMAGES),
+                    await asyncio.to_thread(accelerator.predict, IMAGES),
+                ]
+                assert all(np.array_equal(one.integers, expected) for one in found)
+
+    # A loop that stands still would not end by itself.
+    thread = threading.Thread(target=asyncio.run, args=(cell(),), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_loops_in_several_threads(tiny: Tiny, interrupted: Accelerator) -> None:
+    expected = expected_integers(tiny.program, IMAGES)
+    found: list[np.ndarray] = []
+
+    async def work() -> None:
+        for _ in range(5):
+            found.append((await interrupted.predict_async(IMAGES)).integers)
+
+    threads = [threading.Thread(target=lambda: asyncio.run(work()), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 15 and all(np.array_equal(integers, expected) for integers in found)
+
+
 def test_loading_in_a_thread(tiny: Tiny) -> None:
     done = []
 
